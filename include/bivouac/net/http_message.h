@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One HTTP request and one response as plain values, so that handlers are tested without a socket.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bivouac/base/result.h>
+#include <bivouac/base/spool.h>
+
+namespace bivouac::net {
+
+struct Header {
+    std::string name;   // as sent; compared without regard to case
+    std::string value;  // trimmed
+};
+
+// The first value of that name, or nothing.
+std::optional<std::string_view> find_header(const std::vector<Header>& headers, std::string_view name);
+
+struct HttpRequest {
+    std::string method;
+    std::string target;  // raw, exactly as sent: Hawk is computed over it (Tent 0.3, section 1.5)
+    std::vector<Header> headers;
+    std::string host;                   // the Host header in lower case, port included as sent
+    std::shared_ptr<const Spool> body;  // finished; never null, may be empty
+    int listener = 0;                   // which listener it came in through: this decides the entity
+
+    std::optional<std::string_view> header(std::string_view name) const { return find_header(headers, name); }
+};
+
+// A body too large to hold: read in pieces by a worker whenever the connection has room for one.
+struct BodySource {
+    uint64_t size = 0;
+    // At most `limit` bytes from `offset`. Called on worker threads, one call at a time.
+    std::function<Result<std::string>(uint64_t offset, size_t limit)> read;
+};
+
+struct HttpResponse {
+    int status = 200;
+    std::vector<Header> headers;  // without Content-Length, which the front adds
+    std::string body;
+    std::optional<BodySource> large;  // instead of body
+
+    HttpResponse& with(std::string name, std::string value)
+    {
+        headers.push_back({std::move(name), std::move(value)});
+        return *this;
+    }
+    std::optional<std::string_view> header(std::string_view name) const { return find_header(headers, name); }
+};
+
+}  // namespace bivouac::net
