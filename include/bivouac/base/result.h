@@ -95,12 +95,16 @@ inline Error fail(ErrorKind kind, std::string detail)
 
 // Unwraps a Result or returns its Error from the enclosing function. One per line, not nested.
 // A statement expression: gcc and clang, the two compilers we build with, both have it.
-#define TRY(expression)                                      \
+// (__COUNTER__ keeps the names apart when one TRY stands in the argument of another's call.)
+#define TRY(expression) BIVOUAC_TRY_2(expression, __COUNTER__)
+#define BIVOUAC_TRY_2(expression, number) BIVOUAC_TRY_2B(expression, number)
+#define BIVOUAC_TRY_2B(expression, number) BIVOUAC_TRY_3(expression, try_result_##number)
+#define BIVOUAC_TRY_3(expression, name)                      \
     ({                                                       \
-        auto&& try_result_ = (expression);                   \
-        if (!try_result_.ok()) [[unlikely]]                  \
-            return std::move(try_result_).error();           \
-        std::move(try_result_).value();                      \
+        auto&& name = (expression);                          \
+        if (!name.ok()) [[unlikely]]                         \
+            return std::move(name).error();                  \
+        std::move(name).value();                             \
     })
 
 // The same inside a coroutine, as statements: co_await may stand in the expression, which a statement

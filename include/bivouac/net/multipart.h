@@ -36,14 +36,21 @@ public:
     Result<void> finish();
 
 private:
-    enum class State { Preamble, BoundaryEnd, Headers, Data, Epilogue };
+    enum class State { Preamble, BoundaryEnd, Headers, Data, Epilogue, Failed };
+    Result<void> take(std::string_view bytes);
     Result<void> step(bool& progress);
+    Result<void> step_boundary_end(bool& progress);
+    Result<void> step_headers(bool& progress);
+    Result<void> step_data(bool& progress);
     Result<void> parse_headers(std::string_view text);
+    std::string_view rest() const { return std::string_view(buffer_).substr(at_); }
 
-    std::string delimiter_;  // CR LF -- boundary
+    std::string delimiter_;  // CR LF -- boundary; empty when the boundary is none
     Events events_;
     State state_ = State::Preamble;
     std::string buffer_;
+    size_t at_ = 0;       // what lies before is done with
+    size_t scanned_ = 0;  // how far a part's headers have been searched for their end
     size_t parts_ = 0;
 };
 

@@ -34,6 +34,9 @@ struct RequestHead {
 // Invalid -> 400, TooLarge -> 431, Unsupported -> 415 (Content-Encoding) or, for an unknown transfer coding, 501.
 Result<RequestHead> parse_request_head(std::string_view bytes);
 
+// The status for an error of parse_request_head.
+int head_error_status(const Error& error);
+
 // Where the head ends in what has been read so far: the position after the empty line, 0 when more is needed.
 size_t find_head_end(std::string_view bytes);
 

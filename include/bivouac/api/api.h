@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Tent API of one node: request in, response out. Which entity is asked is decided by the listener a
+// request came through, and its Host must be that entity's onion (or the local API's address).
+// handle() runs on worker threads; the responder may be called later from the loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include <bivouac/auth/authenticator.h>
+#include <bivouac/model/json.h>
+#include <bivouac/net/http_message.h>
+#include <bivouac/store/store.h>
+#include <bivouac/tent/self.h>
+
+namespace bivouac::api {
+
+using Responder = std::function<void(net::HttpResponse)>;
+
+// What the API asks of the rest of the node.
+struct Hooks {
+    std::function<void()> posted;                                     // the outbox has something new
+    std::function<void(int64_t owner, std::string peer)> peer_seen;   // a signed request of a peer came in
+    // The target's side of a handshake; answers by itself.
+    std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,
+                       Responder)>
+        initial;
+};
+
+// How a listener is reached from outside.
+struct Site {
+    tent::Self self;
+    std::set<std::string> hosts;  // Host values that are right
+    bool local = false;           // the local API
+};
+
+class Api {
+public:
+    Api(store::Store& store, auth::Authenticator& authenticator, Clock& clock, Hooks hooks);
+
+    void add_site(int listener, Site site);
+    void remove_site(int listener);
+    // Body limit for a request by its head, before anything of the body is taken: strangers get little.
+    uint64_t body_limit(int listener, const std::string& method, const std::vector<net::Header>& headers) const;
+    // Hawk ids whose requests may carry large bodies; told by whoever makes or finds credentials of apps.
+    void allow_large_bodies(const std::string& hawk_id);
+
+    void handle(net::HttpRequest request, Responder respond);
+
+private:
+    struct Call;
+    net::HttpResponse route(Call& call);
+    net::HttpResponse discovery(Call& call);
+    net::HttpResponse feed(Call& call);
+    net::HttpResponse new_post(Call& call);
+    net::HttpResponse get_post(Call& call);
+    net::HttpResponse put_post(Call& call);
+    net::HttpResponse delete_post(Call& call);
+    net::HttpResponse get_attachment(Call& call);
+    net::HttpResponse get_post_attachment(Call& call);
+    net::HttpResponse attachment_response(Call& call, const std::string& entity, const std::string& digest);
+
+    store::Store& store_;
+    auth::Authenticator& authenticator_;
+    Clock& clock_;
+    Hooks hooks_;
+    mutable std::mutex mutex_;  // sites_ and large_ids_
+    std::map<int, std::shared_ptr<const Site>> sites_;
+    std::set<std::string, std::less<>> large_ids_;
+};
+
+}  // namespace bivouac::api

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Everything `bivouac run` can be told, with every default in sight. Immutable once made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace bivouac::app {
+
+struct RunConfig {
+    std::string data_directory;
+    std::string listen = "127.0.0.1:0";      // the onion's target; "unix:/path" as well
+    std::optional<uint16_t> local_api_port;  // 0: chosen by the system; absent: off
+    bool no_tor = false;                     // only the local API; the outbox waits
+    std::string tor_control;                 // "127.0.0.1:PORT" or "unix:/path"; empty: find one, or start our own
+    std::string tor_extra;                   // file with lines for our own tor
+    std::string tor_socks;                   // with onion_from_torrc
+    bool onion_from_torrc = false;
+};
+
+// Paths inside a data directory.
+struct DataPaths {
+    std::string database;
+    std::string keys;
+    std::string lock;
+    std::string socket;
+    std::string tor;
+
+    static DataPaths in(const std::string& directory)
+    {
+        return {directory + "/bivouac.db", directory + "/bivouac.keys", directory + "/lock",
+                directory + "/control.sock", directory + "/tor"};
+    }
+};
+
+// $XDG_DATA_HOME/bivouac, else ~/.local/share/bivouac.
+std::string default_data_directory();
+
+}  // namespace bivouac::app

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A node's data directory: making it, and opening its encrypted file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <bivouac/base/files.h>
+#include <bivouac/base/secret.h>
+#include <bivouac/store/store.h>
+
+namespace bivouac::app {
+
+struct InitResult {
+    std::string entity;
+};
+
+// Makes directory (0700), keys, encrypted file, one entity. Conflict when there is a node already. Killed half
+// way it leaves nothing that a second init would not put right.
+Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase);
+
+struct OpenedData {
+    FileLock lock;
+    std::unique_ptr<store::Store> store;
+};
+
+// NotFound: no node here. Conflict: another process runs on it. Forbidden: wrong passphrase. Invalid: damaged,
+// altered, of a newer version.
+Result<OpenedData> open_data_directory(const std::string& directory, const Secret& passphrase);
+
+}  // namespace bivouac::app

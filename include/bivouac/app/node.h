@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The running node: builds the parts in order, wires their few callbacks, stops them in reverse order.
+// docs/architecture.md has the picture.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <bivouac/app/config.h>
+#include <bivouac/app/data_directory.h>
+
+namespace bivouac::app {
+
+class Node {
+public:
+    // Everything that can fail for a reason a person can act on fails here.
+    static Result<std::unique_ptr<Node>> start(RunConfig config, OpenedData data);
+    ~Node();
+
+    // Blocks until SIGTERM, SIGINT or `bivouac stop`, then stops within five seconds. The signals must be
+    // blocked in all threads (block_stop_signals, before any thread starts).
+    void run_until_stopped();
+
+private:
+    struct Impl;
+    explicit Node(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+void block_stop_signals();
+
+}  // namespace bivouac::app

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every limit with its unit and reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bivouac::limits {
+
+// Tent 0.3, section 4.1: a JSON body is at most 1 MiB, with at most 1000 mentions, refs and parents each.
+constexpr size_t kJsonBodyBytes = 1u << 20;
+constexpr size_t kListElements = 1000;
+
+// Depth and node count before memory is spent: a DOM can take 31 times its text (docs/dependencies.md).
+constexpr size_t kJsonDepth = 32;
+constexpr size_t kJsonNodes = 20'000;
+
+constexpr size_t kAttachmentBytes = 100u << 20;  // default upload limit
+constexpr size_t kAttachmentsPerPost = 50;
+constexpr size_t kBlobChunkBytes = 64u << 10;    // what is held in memory of an attachment at a time
+
+constexpr size_t kIdLength = 128;      // post ids of other servers; ours have 22 characters
+constexpr size_t kEntityLength = 512;  // an onion entity has 69 characters and perhaps a path
+constexpr size_t kTypeLength = 1024;
+constexpr size_t kNameLength = 255;    // attachment names, categories, content types
+
+// Tent 0.3, section 5: 60 s of clock difference either way, so a nonce matters for 120 s.
+constexpr int64_t kHawkSkewSeconds = 60;
+constexpr size_t kNonceLength = 128;
+constexpr size_t kNoncesRemembered = 200'000;
+
+// A delivery is tried for two weeks: onions come and go with their owners' laptops.
+constexpr int64_t kDeliveryPatienceMs = 14LL * 24 * 3600 * 1000;
+
+// One request to a peer. First contact through Tor takes seconds to tens of seconds; Tor itself waits up to
+// 120 s for a stream.
+constexpr int64_t kPeerRequestMs = 150'000;
+// What the target of a handshake may take for each of its requests back (section 15).
+constexpr int64_t kHandshakeStepMs = 30'000;
+static_assert(4 * kHandshakeStepMs <= kPeerRequestMs, "the initiator must outwait the target's four steps");
+
+// Work for strangers at one time.
+constexpr size_t kInboundHandshakes = 16;
+// Posts that a follower who is not approved yet may leave with us; they show once she is approved.
+constexpr int64_t kHeldPostsPerPeer = 50;
+// Followers waiting at the desk; further ones are told to come back later.
+constexpr int64_t kPendingFollowers = 1000;
+
+constexpr size_t kPeersAtOnce = 64;  // deliveries under way to different peers
+
+constexpr int kFeedLimitDefault = 25;
+constexpr int kFeedLimitMaximum = 200;
+
+}  // namespace bivouac::limits

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Attachment bytes: chunked BLOBs, each content once (found by digest), written and read piece by piece.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <bivouac/base/bytes.h>
+#include <bivouac/base/spool.h>
+#include <bivouac/model/post.h>
+#include <bivouac/model/principal.h>
+#include <bivouac/store/store.h>
+
+namespace bivouac::store {
+
+struct StoredBlob {
+    std::string digest;  // with prefix
+    int64_t size = 0;
+};
+
+// Writes a blob in several transactions of bounded size, so that a large one neither fills memory nor holds
+// up other writers. Until finish() nobody sees it; without finish() it is removed (by the destructor, or at
+// the next start). Not on the writer thread.
+class BlobWriter {
+public:
+    explicit BlobWriter(Store& store) : store_(store) {}
+    ~BlobWriter();
+    BlobWriter(const BlobWriter&) = delete;
+    BlobWriter& operator=(const BlobWriter&) = delete;
+
+    Result<void> append(std::string_view bytes);
+    Result<StoredBlob> finish();  // a content that is there already is not stored twice
+
+private:
+    Result<void> flush();
+    Store& store_;
+    Sha512Half digest_;
+    std::string waiting_;
+    int64_t blob_ = 0;
+    int64_t chunks_ = 0;
+    int64_t size_ = 0;
+    bool finished_ = false;
+};
+
+// Blobs that nothing refers to any more and that have been left over; also those cut off by a crash.
+Result<void> remove_orphans(WriteTx& tx, bool unfinished_too);
+
+Result<bool> has_blob(ReadTx& tx, std::string_view digest);
+Result<int64_t> blob_size(ReadTx& tx, std::string_view digest);  // -1 when it is not here
+// At most one chunk (64 KiB) that starts at or contains `offset`; from `offset` on.
+Result<std::string> read_blob(ReadTx& tx, std::string_view digest, int64_t offset);
+
+// The attachment of that digest in some post of the author that the viewer may see (the most recently
+// received one, section 4.8).
+Result<std::optional<Attachment>> find_attachment(ReadTx& tx, int64_t owner, std::string_view author,
+                                                  std::string_view digest, const Viewer& viewer);
+
+}  // namespace bivouac::store

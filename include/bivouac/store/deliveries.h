@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The outbox and the list of attachments still to be fetched. Rows are written in the transaction that stores
+// the post; the relay claims what is due.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bivouac/store/transaction.h>
+
+namespace bivouac::store {
+
+// Nothing happens when that version is already on its way to, or with, that peer.
+enum class Order { InTurn, Ahead };  // Ahead: before everything in turn (the end of a handshake)
+Result<void> enqueue_delivery(WriteTx& tx, int64_t owner, std::string_view peer, int64_t version_row,
+                              Order order = Order::InTurn);
+
+struct DuePeer {
+    int64_t owner = 0;
+    std::string peer;
+};
+// Peers with something waiting (deliveries or fetches) whose time has come.
+Result<std::vector<DuePeer>> due_peers(ReadTx& tx, int64_t now_ms, int64_t limit);
+// When the next one is due; nullopt when nothing waits.
+Result<std::optional<int64_t>> next_due_at(ReadTx& tx);
+
+struct Delivery {
+    int64_t id = 0;
+    int64_t version_row = 0;
+    int64_t tries = 0;
+    int64_t created_at = 0;
+};
+// The oldest that waits for this peer: the order of posting is the order of arrival.
+Result<std::optional<Delivery>> next_delivery(ReadTx& tx, int64_t owner, std::string_view peer);
+Result<void> end_delivery(WriteTx& tx, int64_t id, std::string_view state, std::string_view problem);
+Result<void> count_delivery_try(WriteTx& tx, int64_t id, std::string_view problem);
+Result<void> drop_deliveries(WriteTx& tx, int64_t owner, std::string_view peer);
+// Marks what has waited for longer than the patience; how many.
+Result<int64_t> give_up_old(WriteTx& tx, int64_t patience_ms);
+
+// The peer's queue: after a failure not before `next_try_at`; `tries` 0 forgets earlier failures.
+Result<void> set_peer_wait(WriteTx& tx, int64_t owner, std::string_view peer, int64_t tries, int64_t next_try_at,
+                           std::string_view problem);
+// Everything waiting is due now (tor came back), or what waits for one peer (it contacted us).
+Result<void> wake_all(WriteTx& tx);
+Result<bool> wake_peer(WriteTx& tx, int64_t owner, std::string_view peer);
+
+// Who has, or is about to get, any version of that post.
+Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author,
+                                               std::string_view post_id);
+
+struct OutboxCounts {
+    int64_t waiting = 0;
+    int64_t delivered = 0;
+    int64_t refused = 0;
+    int64_t given_up = 0;
+    int64_t fetching = 0;
+};
+Result<OutboxCounts> count_outbox(ReadTx& tx, int64_t owner);
+
+struct Fetch {
+    int64_t id = 0;
+    std::string digest;
+    int64_t size = 0;
+    int64_t tries = 0;
+    int64_t created_at = 0;
+};
+Result<void> enqueue_fetch(WriteTx& tx, int64_t owner, std::string_view peer, std::string_view digest,
+                           int64_t size);
+Result<std::optional<Fetch>> next_fetch(ReadTx& tx, int64_t owner, std::string_view peer);
+Result<void> end_fetch(WriteTx& tx, int64_t id);
+Result<void> postpone_fetch(WriteTx& tx, int64_t id, int64_t next_try_at);
+
+}  // namespace bivouac::store

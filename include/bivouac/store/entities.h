@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who lives on this node, and the interned names of everybody else.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <bivouac/base/secret.h>
+#include <bivouac/store/transaction.h>
+
+namespace bivouac::store {
+
+struct LocalEntity {
+    int64_t id = 0;
+    std::string name;    // what the person calls it ("default")
+    std::string entity;  // http://<56>.onion
+    std::string onion;   // <56>, without suffix
+    Secret onion_seed;
+    std::string bewit_id;  // looks like a post id and is none (Tent 0.3, section 5.7)
+    std::string bewit_key;
+    std::string followers_group;  // post id of the group whose members are the approved followers
+};
+
+Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity);
+Result<std::vector<LocalEntity>> load_entities(ReadTx& tx);
+
+Result<int64_t> name_id(WriteTx& tx, std::string_view entity);     // makes it if needed
+Result<int64_t> find_name(ReadTx& tx, std::string_view entity);    // 0 when unknown
+Result<std::string> load_name(ReadTx& tx, int64_t id);
+
+}  // namespace bivouac::store

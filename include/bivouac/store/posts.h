@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Posts and their versions. `owner` is the local entity in whose store they are.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bivouac/model/feed_query.h>
+#include <bivouac/model/post.h>
+#include <bivouac/model/principal.h>
+#include <bivouac/store/transaction.h>
+
+namespace bivouac::store {
+
+// Stores one version, complete and with its id, as the newest or not as its times say. The row of the version.
+// Conflict when that version is there already.
+Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post);
+
+// The row of a version; 0 when unknown. An empty version_id: the latest.
+Result<int64_t> find_version(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                             std::string_view version_id);
+
+// A version by its row.
+Result<std::optional<Post>> load_version(ReadTx& tx, int64_t version_row);
+
+// The newest version that the viewer may see, or the named one if she may.
+Result<std::optional<Post>> load_post(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                                      std::string_view version_id, const Viewer& viewer);
+
+Result<FeedPage> load_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
+Result<int64_t> count_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
+
+// Deletes all versions, or one; remembers it in tombstones. False when there was nothing.
+Result<bool> delete_post(WriteTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                         std::string_view version_id);
+Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                        std::string_view version_id);
+
+// Versions of that author that are in the store (bound for what strangers may leave with us).
+Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view author);
+
+Result<void> add_group_member(WriteTx& tx, int64_t owner, std::string_view group_post, std::string_view member,
+                              std::string_view member_post);
+// The member post that made her a member, now no longer; empty when she was none.
+Result<std::string> remove_group_member(WriteTx& tx, int64_t owner, std::string_view group_post,
+                                        std::string_view member);
+
+}  // namespace bivouac::store

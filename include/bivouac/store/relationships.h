@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What we know of each other entity: keys, servers, follower and following states, subscriptions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bivouac/store/transaction.h>
+
+namespace bivouac::store {
+
+struct Relationship {
+    int64_t owner = 0;
+    std::string peer;
+    std::string state = "none";  // "none", "initiated" (we started the handshake), "active"
+    std::string our_post;        // ids of posts
+    std::string our_hawk_id;     // what we gave them
+    std::string their_post;
+    std::string their_hawk_id;   // what they gave us: we sign with it
+    std::string their_hawk_key;
+    std::string servers;         // JSON array from their meta post
+    std::string follower;        // "", "pending", "approved", "denied", "blocked"
+    int64_t follower_since = 0;
+    std::string following;       // "", "connecting", "requested", "approved"
+    std::string following_post;  // our subscription post
+    int64_t tries = 0;           // of the queue to this peer, since something last worked
+    int64_t next_try_at = 0;
+    std::string last_problem;
+};
+
+Result<std::optional<Relationship>> find_relationship(ReadTx& tx, int64_t owner, std::string_view peer);
+// Inserts or replaces all members.
+Result<void> save_relationship(WriteTx& tx, const Relationship& relationship);
+Result<std::vector<Relationship>> list_relationships(ReadTx& tx, int64_t owner);
+Result<int64_t> count_followers(ReadTx& tx, int64_t owner, std::string_view state);
+
+struct Subscription {
+    std::string subscriber;
+    std::string target;
+    std::string selector;  // what is wanted: a type selector
+    std::string post;      // id of the subscription post
+};
+Result<void> add_subscription(WriteTx& tx, int64_t owner, const Subscription& subscription);
+// Those whose subscription post this is.
+Result<std::optional<Subscription>> remove_subscription_by_post(WriteTx& tx, int64_t owner,
+                                                                std::string_view subscriber, std::string_view post);
+Result<std::vector<Subscription>> subscriptions_of(ReadTx& tx, int64_t owner, std::string_view subscriber,
+                                                   std::string_view target);
+// Approved followers with at least one subscription to us.
+Result<std::vector<Subscription>> approved_subscriptions(ReadTx& tx, int64_t owner, std::string_view self);
+
+}  // namespace bivouac::store

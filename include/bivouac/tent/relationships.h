@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Following and being followed (Tent 0.3, section 7), and the owner's decisions about those who ask. Every
+// function is one step inside a transaction; the network is the relay's.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bivouac/model/post.h>
+#include <bivouac/store/relationships.h>
+#include <bivouac/store/transaction.h>
+#include <bivouac/tent/self.h>
+
+namespace bivouac::tent {
+
+// What a person typed or an app sent, as the entity URL we use: "http://<56>.onion", a missing scheme added,
+// one trailing slash removed, lower case. Invalid when it is not a v3 onion.
+Result<std::string> peer_entity(std::string_view text);
+// Host of a peer entity ("<56>.onion"); nullopt when we may not talk to it.
+std::optional<std::string> peer_host(std::string_view entity);
+
+// --- following ---
+Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity);
+Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& entity);
+
+// --- followers ---
+// NotFound when she has not asked. All are silent towards her but approve, which publishes our relationship
+// post with the fragment "subscriber" for her (section 7.1).
+Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity);
+Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity);
+Result<void> block(store::WriteTx& tx, const Self& self, const std::string& entity);
+// Her subscription ended: no longer a follower (denied and blocked stay what they are).
+Result<void> follower_left(store::WriteTx& tx, const Self& self, const std::string& entity);
+
+// --- handshake (section 7.2) ---
+struct OurSide {
+    Post relationship;        // R
+    std::string hawk_id;      // C's id
+};
+// Step 0: makes R_A and C_A, or gives the ones of an earlier try.
+Result<OurSide> initiate(store::WriteTx& tx, const Self& self, const std::string& peer);
+// Steps 6: we are the target and have checked everything. Forbidden for a blocked entity.
+struct TheirSide {
+    std::string entity;
+    std::string servers;  // JSON array of their meta post
+    Post meta;
+    Post relationship;
+    std::string hawk_id;
+    std::string hawk_key;
+};
+Result<OurSide> accept(store::WriteTx& tx, const Self& self, const TheirSide& theirs);
+// Step 10: we are the initiator and have their credentials. Queues steps 11 and 12.
+Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& theirs);
+
+// A version of ours reached the peer: a subscription becomes "requested".
+Result<void> delivered(store::WriteTx& tx, const Self& self, const std::string& peer, const Post& post);
+
+// The group behind the audience "followers"; made once, at init.
+Result<void> make_followers_group(store::WriteTx& tx, const Self& self);
+
+}  // namespace bivouac::tent

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who may see and write what (Tent 0.3, sections 6.6 and 8.3). Nobody else decides it. Pure.
+#pragma once
+
+#include <string_view>
+
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/principal.h>
+
+namespace bivouac::tent {
+
+Viewer viewer_of(const Principal& principal);
+Audience audience_of(const Principal& principal);
+bool may_write(const Principal& principal, std::string_view type);
+
+}  // namespace bivouac::tent

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control_api.h"
+
+#include <bivouac/api/error_response.h>
+#include <bivouac/api/post_upload.h>
+#include <bivouac/base/bytes.h>
+#include <bivouac/model/limits.h>
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/protocol.h>
+#include <bivouac/store/attachments.h>
+#include <bivouac/store/deliveries.h>
+#include <bivouac/store/posts.h>
+#include <bivouac/store/relationships.h>
+#include <bivouac/tent/apps.h>
+#include <bivouac/tent/publish.h>
+#include <bivouac/tent/relationships.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace bivouac::app {
+
+namespace {
+
+const Viewer kOwnerSeesAll{Viewer::Kind::Everything, {}, {}, {}};
+
+// All values of a query parameter, decoded.
+std::vector<std::string> parameters(std::string_view query, std::string_view name)
+{
+    std::vector<std::string> out;
+    while (!query.empty()) {
+        size_t end = query.find('&');
+        std::string_view pair = query.substr(0, end);
+        size_t equals = pair.find('=');
+        if (equals != std::string_view::npos && pair.substr(0, equals) == name)
+            out.push_back(percent_decode(pair.substr(equals + 1)).value_or(""));
+        if (end == std::string_view::npos)
+            break;
+        query.remove_prefix(end + 1);
+    }
+    return out;
+}
+
+std::string parameter(std::string_view query, std::string_view name)
+{
+    auto all = parameters(query, name);
+    return all.empty() ? std::string() : all.front();
+}
+
+Result<std::string> entity_in(const Json& body)
+{
+    return tent::peer_entity(TRY(string_member(body, "entity")));
+}
+
+Json following_json(const store::Relationship& r)
+{
+    Json out = {{"entity", r.peer}, {"state", r.following}};
+    if (!r.last_problem.empty() && r.following == "connecting")
+        out["problem"] = r.last_problem;
+    return out;
+}
+
+Json follower_json(const store::Relationship& r)
+{
+    return {{"entity", r.peer}, {"state", r.follower}, {"since", r.follower_since}};
+}
+
+size_t code_points(std::string_view text)
+{
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+// Section 9: the limit of status posts. The other types' schemas are the business of whoever sends them.
+Result<void> check_status(const Post& draft)
+{
+    if (TRY(parse_type(draft.type)).base != type::kStatusBase)
+        return {};
+    Json content = draft.content.empty() ? Json::object() : Json::parse(draft.content);
+    std::string text = TRY(string_member(content, "text"));
+    if (text.empty() && draft.attachments.empty())
+        return fail(ErrorKind::Invalid, "there is nothing to post: the text is empty");
+    if (size_t length = code_points(text); length > 512)
+        return fail(ErrorKind::Invalid, "a status holds at most 512 characters and this text has " +
+                                            std::to_string(length) + "; shorten it or split it");
+    return {};
+}
+
+Result<void> apply_audience(Post& draft, const std::vector<std::string>& to, const tent::Self& self)
+{
+    draft.permissions = {};
+    draft.permissions.is_public = false;
+    for (const auto& audience : to) {
+        if (audience == "public") {
+            draft.permissions.is_public = true;
+        } else if (audience == "followers") {
+            draft.permissions.groups.push_back(self.followers_group);
+        } else {
+            std::string entity = TRY(tent::peer_entity(audience));
+            if (entity == self.entity)
+                continue;
+            draft.permissions.entities.push_back(entity);
+            // Mentioned, so that it is delivered and not only readable (section 7.5).
+            Mention mention;
+            mention.entity = entity;
+            draft.mentions.push_back(std::move(mention));
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+ControlApi::ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks)
+    : store_(store)
+    , board_(board)
+    , self_(std::move(self))
+    , hooks_(std::move(hooks))
+{
+}
+
+net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
+{
+    size_t question = request.target.find('?');
+    const std::string path = request.target.substr(0, question);
+    const std::string query = question == std::string::npos ? "" : request.target.substr(question + 1);
+    const std::string route = request.method + " " + path;
+
+    auto answer = [](const Error& error) {
+        net::HttpResponse response = api::error_response(api::status_of(error.kind), error.detail);
+        return response;
+    };
+    if (route == "GET /attachment") {
+        auto response = attachment(query);
+        return response.ok() ? std::move(*response) : answer(response.error());
+    }
+    auto body = [&]() -> Result<Json> {
+        std::string text = TRY(request.body->text(limits::kJsonBodyBytes));
+        Json json = TRY(parse_json(text));
+        if (!json.is_object())
+            return fail(ErrorKind::Invalid, "expected an object");
+        return json;
+    };
+    auto run = [&]() -> Result<Json> {
+        if (route == "GET /status")
+            return status();
+        if (route == "POST /post")
+            return post(request, query);
+        if (route == "GET /feed")
+            return feed(query);
+        if (route == "GET /show")
+            return show(query);
+        if (route == "POST /follow")
+            return follow(TRY(body()));
+        if (route == "POST /unfollow")
+            return unfollow(TRY(body()));
+        if (route == "GET /followers")
+            return followers();
+        if (route == "POST /followers")
+            return decide(TRY(body()));
+        if (route == "GET /following")
+            return following();
+        if (route == "POST /app")
+            return create_app(TRY(body()));
+        if (route == "POST /stop") {
+            hooks_.stop();
+            return Json({{"stopping", true}});
+        }
+        return fail(ErrorKind::NotFound, "the running node does not know this; is it of another version?");
+    };
+    Result<Json> result = run();
+    if (!result.ok())
+        return answer(result.error());
+    net::HttpResponse response;
+    response.body = result->dump();
+    response.with("Content-Type", "application/json");
+    return response;
+}
+
+Result<Json> ControlApi::status()
+{
+    struct Counts {
+        store::OutboxCounts outbox;
+        int64_t pending = 0;
+        int64_t approved = 0;
+    };
+    Counts counts = TRY(store_.read([&](store::ReadTx& tx) -> Result<Counts> {
+        return Counts{TRY(store::count_outbox(tx, self_.id)),
+                      TRY(store::count_followers(tx, self_.id, "pending")),
+                      TRY(store::count_followers(tx, self_.id, "approved"))};
+    }));
+    const Status status = board_.get();
+    Json out = {
+        {"entity", self_.entity},
+        {"onion", self_.onion + ".onion"},
+        {"listen", status.listen},
+        {"local_api", status.local_api.empty() ? Json() : Json(status.local_api)},
+        {"tor",
+         {{"mode", status.tor_mode},
+          {"connected", status.tor.connected},
+          {"bootstrap", status.tor.bootstrap},
+          {"summary", status.tor.bootstrap_text},
+          {"socks", status.tor.socks_address},
+          {"restarts", status.tor.restarts}}},
+        {"published", status.published},
+        {"pending_followers", counts.pending},
+        {"followers", counts.approved},
+        {"outbox",
+         {{"waiting", counts.outbox.waiting},
+          {"delivered", counts.outbox.delivered},
+          {"refused", counts.outbox.refused},
+          {"given_up", counts.outbox.given_up},
+          {"fetching", counts.outbox.fetching}}},
+    };
+    if (!status.tor.version.empty())
+        out["tor"]["version"] = status.tor.version;
+    if (!status.tor.problem.empty())
+        out["tor"]["problem"] = status.tor.problem;
+    return out;
+}
+
+Result<Json> ControlApi::post(const net::HttpRequest& request, std::string_view query)
+{
+    auto upload = TRY(api::read_post_upload(request, store_));
+    Post draft = TRY(post_from_json(upload.post));
+    for (auto& attachment : upload.uploaded)
+        draft.attachments.push_back(std::move(attachment));
+    TRY(check_status(draft));
+    auto to = parameters(query, "to");
+    if (to.empty())
+        to.push_back("followers");
+    TRY(apply_audience(draft, to, self_));
+    Post made = TRY(store_.write([&](store::WriteTx& tx) -> Result<Post> {
+        tx.after_commit([this] { hooks_.posted(); });
+        return tent::publish(tx, self_, draft);
+    }));
+    return Json({{"post", post_to_json(made, Audience::owner())}});
+}
+
+Result<Json> ControlApi::feed(std::string_view query)
+{
+    FeedQuery wanted = TRY(parse_feed_query(query));
+    wanted.for_person = parameter(query, "all") != "1";
+    FeedPage page = TRY(store_.read(
+        [&](store::ReadTx& tx) { return store::load_feed(tx, self_.id, wanted, kOwnerSeesAll); }));
+    Json posts = Json::array();
+    for (const auto& p : page.posts)
+        posts.push_back(post_to_json(p, Audience::owner()));
+    return Json({{"posts", posts}});
+}
+
+Result<Json> ControlApi::show(std::string_view query)
+{
+    std::string entity = TRY(tent::peer_entity(parameter(query, "entity")));
+    auto found = TRY(store_.read([&](store::ReadTx& tx) {
+        return store::load_post(tx, self_.id, entity, parameter(query, "post"), "", kOwnerSeesAll);
+    }));
+    if (!found)
+        return fail(ErrorKind::NotFound, "there is no such post here; see: bivouac feed");
+    return Json({{"post", post_to_json(*found, Audience::owner())}});
+}
+
+Result<net::HttpResponse> ControlApi::attachment(std::string_view query)
+{
+    std::string entity = TRY(tent::peer_entity(parameter(query, "entity")));
+    std::string name = parameter(query, "name");
+    struct Found {
+        std::string digest;
+        int64_t size = -1;
+    };
+    Found found = TRY(store_.read([&](store::ReadTx& tx) -> Result<Found> {
+        auto post = TRY(store::load_post(tx, self_.id, entity, parameter(query, "post"), "", kOwnerSeesAll));
+        if (!post)
+            return fail(ErrorKind::NotFound, "there is no such post here; see: bivouac feed");
+        for (const auto& a : post->attachments)
+            if (a.name == name)
+                return Found{a.digest, TRY(store::blob_size(tx, a.digest))};
+        return fail(ErrorKind::NotFound, "this post has no attachment of that name");
+    }));
+    if (found.size < 0)
+        return fail(ErrorKind::Unavailable, "this attachment is still on its way; try again in a moment");
+    net::HttpResponse response;
+    response.with("Content-Type", "application/octet-stream");
+    response.large = net::BodySource{
+        static_cast<uint64_t>(found.size), [this, digest = found.digest](uint64_t offset, size_t limit) {
+            auto piece = store_.read([&](store::ReadTx& tx) {
+                return store::read_blob(tx, digest, static_cast<int64_t>(offset));
+            });
+            if (piece.ok() && piece->size() > limit)
+                piece->resize(limit);
+            return piece;
+        }};
+    return response;
+}
+
+Result<Json> ControlApi::follow(const Json& body)
+{
+    std::string entity = TRY(entity_in(body));
+    auto relationship = TRY(store_.write([&](store::WriteTx& tx) {
+        tx.after_commit([this] { hooks_.posted(); });
+        return tent::follow(tx, self_, entity);
+    }));
+    return Json({{"following", following_json(relationship)}});
+}
+
+Result<Json> ControlApi::unfollow(const Json& body)
+{
+    std::string entity = TRY(entity_in(body));
+    TRY(store_.write([&](store::WriteTx& tx) {
+        tx.after_commit([this] { hooks_.posted(); });
+        return tent::unfollow(tx, self_, entity);
+    }));
+    return Json({{"unfollowed", entity}});
+}
+
+Result<Json> ControlApi::followers()
+{
+    auto all = TRY(store_.read([&](store::ReadTx& tx) { return store::list_relationships(tx, self_.id); }));
+    Json list = Json::array();
+    for (const auto& r : all)
+        if (!r.follower.empty())
+            list.push_back(follower_json(r));
+    return Json({{"followers", list}});
+}
+
+Result<Json> ControlApi::decide(const Json& body)
+{
+    std::string entity = TRY(entity_in(body));
+    std::string action = TRY(string_member(body, "action"));
+    auto relationship = TRY(store_.write([&](store::WriteTx& tx) -> Result<store::Relationship> {
+        if (action == "approve")
+            TRY(tent::approve(tx, self_, entity));
+        else if (action == "deny")
+            TRY(tent::deny(tx, self_, entity));
+        else if (action == "block")
+            TRY(tent::block(tx, self_, entity));
+        else
+            return fail(ErrorKind::Invalid, "the action is approve, deny or block");
+        tx.after_commit([this] { hooks_.posted(); });
+        auto now = TRY(store::find_relationship(tx, self_.id, entity));
+        if (!now)
+            return fail(ErrorKind::Internal, "the follower is gone");
+        return std::move(*now);
+    }));
+    return Json({{"follower", follower_json(relationship)}});
+}
+
+Result<Json> ControlApi::following()
+{
+    auto all = TRY(store_.read([&](store::ReadTx& tx) { return store::list_relationships(tx, self_.id); }));
+    Json list = Json::array();
+    for (const auto& r : all)
+        if (!r.following.empty())
+            list.push_back(following_json(r));
+    return Json({{"following", list}});
+}
+
+Result<Json> ControlApi::create_app(const Json& body)
+{
+    auto list = [&](const char* name) -> Result<std::vector<std::string>> {
+        std::vector<std::string> out;
+        auto it = body.find(name);
+        if (it == body.end() || !it->is_array())
+            return out;
+        for (const auto& element : *it) {
+            if (!element.is_string())
+                return fail(ErrorKind::Invalid, "types must be strings");
+            out.push_back(element.get<std::string>());
+        }
+        return out;
+    };
+    std::string name = TRY(string_member(body, "name"));
+    auto read = TRY(list("read"));
+    auto write = TRY(list("write"));
+    auto app = TRY(store_.write(
+        [&](store::WriteTx& tx) { return tent::create_local_app(tx, self_, name, read, write); }));
+    hooks_.app_created(app.hawk_id);
+    const std::string root = board_.get().local_api;
+    return Json({{"id", app.hawk_id},
+                 {"hawk_key", app.hawk_key},
+                 {"hawk_algorithm", kHawkAlgorithm},
+                 {"app", app.app_post},
+                 {"entity", self_.entity},
+                 {"api_root", root.empty() ? Json() : Json(root)}});
+}
+
+}  // namespace bivouac::app

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the command line asks of the running node, over a unix socket in the data directory (0600, peer uid
+// checked): HTTP with JSON, like everything else, so one front serves both. Runs on worker threads.
+#pragma once
+
+#include <functional>
+
+#include <bivouac/api/api.h>
+#include <bivouac/net/http_message.h>
+#include <bivouac/store/store.h>
+#include <bivouac/tent/self.h>
+
+#include "status_board.h"
+
+namespace bivouac::app {
+
+class ControlApi {
+public:
+    struct Hooks {
+        std::function<void()> posted;
+        std::function<void()> stop;
+        std::function<void(const std::string& hawk_id)> app_created;
+    };
+    ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks);
+
+    net::HttpResponse handle(const net::HttpRequest& request);
+
+private:
+    Result<Json> status();
+    Result<Json> post(const net::HttpRequest& request, std::string_view query);
+    Result<Json> feed(std::string_view query);
+    Result<Json> show(std::string_view query);
+    Result<net::HttpResponse> attachment(std::string_view query);
+    Result<Json> follow(const Json& body);
+    Result<Json> unfollow(const Json& body);
+    Result<Json> followers();
+    Result<Json> decide(const Json& body);
+    Result<Json> following();
+    Result<Json> create_app(const Json& body);
+
+    store::Store& store_;
+    const StatusBoard& board_;
+    tent::Self self_;
+    Hooks hooks_;
+};
+
+}  // namespace bivouac::app

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/app/node.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <thread>
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <bivouac/api/api.h>
+#include <bivouac/auth/authenticator.h>
+#include <bivouac/base/event_loop.h>
+#include <bivouac/base/log.h>
+#include <bivouac/net/front.h>
+#include <bivouac/relay/http_client.h>
+#include <bivouac/relay/relay.h>
+#include <bivouac/store/attachments.h>
+#include <bivouac/store/entities.h>
+#include <bivouac/tor/tor_control.h>
+
+#include "control_api.h"
+#include "status_board.h"
+
+namespace bivouac::app {
+
+namespace {
+
+// What is in hand may end; then everything is closed. Together with closing the store below five seconds.
+constexpr int64_t kGraceMs = 2'500;
+constexpr auto kStopLimit = std::chrono::milliseconds(4'500);
+constexpr uint64_t kControlBodyBytes = 400u << 20;
+
+sigset_t stop_signals()
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+tor::TorOptions tor_options(const RunConfig& config)
+{
+    tor::TorOptions options;
+    options.child_directory = DataPaths::in(config.data_directory).tor;
+    options.extra_torrc_file = config.tor_extra;
+    options.socks_address = config.tor_socks;
+    if (config.onion_from_torrc) {
+        options.mode = tor::TorOptions::Mode::Torrc;
+        if (options.socks_address.empty())
+            options.socks_address = "127.0.0.1:9050";
+        return options;
+    }
+    options.control_address = config.tor_control;
+    // Lines for a tor of our own can only mean a tor of our own.
+    if (options.control_address.empty() && config.tor_extra.empty())
+        options.control_address = tor::find_running_tor();
+    options.mode =
+        options.control_address.empty() ? tor::TorOptions::Mode::Child : tor::TorOptions::Mode::Control;
+    return options;
+}
+
+const char* mode_name(tor::TorOptions::Mode mode)
+{
+    switch (mode) {
+    case tor::TorOptions::Mode::Child: return "child";
+    case tor::TorOptions::Mode::Control: return "control";
+    case tor::TorOptions::Mode::Torrc: return "torrc";
+    }
+    return "";
+}
+
+// "127.0.0.1:PORT" -> "PORT"
+std::string port_of(const std::string& address)
+{
+    return address.substr(address.rfind(':') + 1);
+}
+
+}  // namespace
+
+void block_stop_signals()
+{
+    sigset_t set = stop_signals();
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    // A peer that goes away in the middle is an error code, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+struct Node::Impl {
+    RunConfig config;
+    OpenedData data;
+    std::vector<store::LocalEntity> entities;
+    StatusBoard board;
+
+    EventLoop loop;
+    std::unique_ptr<auth::Authenticator> authenticator;
+    std::unique_ptr<relay::HttpClient> http;
+    std::unique_ptr<relay::Relay> relay;
+    std::unique_ptr<api::Api> api;
+    std::unique_ptr<ControlApi> control;
+    std::unique_ptr<net::Front> front;
+    std::unique_ptr<tor::TorControl> tor;
+    std::atomic<int> control_listener{-1};
+    int last_bootstrap = -1;
+    std::string last_problem;
+
+    Impl(RunConfig c, OpenedData d)
+        : config(std::move(c))
+        , data(std::move(d))
+    {
+    }
+
+    store::Store& store() { return *data.store; }
+
+    Result<void> build();
+    Result<void> open_listeners();
+    void start_tor(std::string target);
+    void handle(net::HttpRequest request, api::Responder respond);
+    net::BodyPolicy admit(int listener, const net::RequestHead& head);
+    void tor_changed();
+    void begin_stop(std::function<void()> done);
+};
+
+net::BodyPolicy Node::Impl::admit(int listener, const net::RequestHead& head)
+{
+    if (listener == control_listener)
+        return {kControlBodyBytes};
+    return {api->body_limit(listener, head.method, head.headers)};
+}
+
+void Node::Impl::handle(net::HttpRequest request, api::Responder respond)
+{
+    if (request.listener == control_listener)
+        return respond(control->handle(request));
+    api->handle(std::move(request), std::move(respond));
+}
+
+Result<void> Node::Impl::build()
+{
+    entities = TRY(store().read([](store::ReadTx& tx) { return store::load_entities(tx); }));
+    if (entities.empty())
+        return fail(ErrorKind::Invalid, "the database holds no entity; restore a backup");
+    // What a crash left half written.
+    TRY(store().write([](store::WriteTx& tx) { return store::remove_orphans(tx, true); }));
+
+    Clock& clock = system_clock();
+    authenticator = std::make_unique<auth::Authenticator>(store(), clock);
+    http = std::make_unique<relay::HttpClient>(loop);
+    std::vector<tent::Self> selves;
+    for (const auto& entity : entities)
+        selves.push_back(tent::Self::of(entity));
+    relay = std::make_unique<relay::Relay>(loop, store(), *http, clock, config.data_directory, selves);
+
+    api::Hooks hooks;
+    hooks.posted = [this] { relay->wake(); };
+    hooks.peer_seen = [this](int64_t owner, std::string peer) { relay->peer_seen(owner, std::move(peer)); };
+    hooks.initial = [this](const tent::Self& self, std::string entity, std::string post, std::string link, Json body,
+                           api::Responder respond) {
+        loop.post([this, request = relay::Relay::InitialRequest{self, std::move(entity), std::move(post),
+                                                                std::move(link), std::move(body)},
+                   respond = std::move(respond)]() mutable {
+            relay->answer_initial(std::move(request), std::move(respond));
+        });
+    };
+    api = std::make_unique<api::Api>(store(), *authenticator, clock, std::move(hooks));
+    auto ids = TRY(store().read([](store::ReadTx& tx) -> Result<std::vector<std::string>> {
+        std::vector<std::string> out;
+        auto select = tx.prepare("SELECT hawk_id FROM credentials WHERE kind = 'app-auth'");
+        while (TRY(select.step()))
+            out.push_back(select.text(0));
+        return out;
+    }));
+    for (const auto& id : ids)
+        api->allow_large_bodies(id);
+
+    ControlApi::Hooks control_hooks;
+    control_hooks.posted = [this] { relay->wake(); };
+    control_hooks.stop = [] { kill(getpid(), SIGTERM); };
+    control_hooks.app_created = [this](const std::string& id) { api->allow_large_bodies(id); };
+    control = std::make_unique<ControlApi>(store(), board, selves.front(), std::move(control_hooks));
+
+    front = std::make_unique<net::Front>(
+        loop, net::FrontLimits{}, config.data_directory,
+        [this](int listener, const net::RequestHead& head) { return admit(listener, head); },
+        [this](net::HttpRequest request, net::Responder respond) {
+            handle(std::move(request), std::move(respond));
+        });
+    return open_listeners();
+}
+
+Result<void> Node::Impl::open_listeners()
+{
+    const tent::Self self = tent::Self::of(entities.front());
+    std::string onion_target;
+    if (!config.no_tor) {
+        for (const auto& entity : entities) {
+            // The first takes the address that was asked for; each further one has a port of its own.
+            const bool first = &entity == &entities.front();
+            auto listening = front->listen({first ? config.listen : "127.0.0.1:0", false, 0600});
+            if (!listening.ok())
+                return std::move(listening).error().in("listening for the onion");
+            api->add_site(listening->id, {tent::Self::of(entity), {entity.onion + ".onion", entity.onion + ".onion:80"},
+                                          false});
+            if (first)
+                onion_target = listening->address;
+        }
+    }
+    auto local_port = config.local_api_port;
+    if (config.no_tor && !local_port)
+        local_port = 0;
+    if (local_port) {
+        auto listening = front->listen({"127.0.0.1:" + std::to_string(*local_port), false, 0600});
+        if (!listening.ok())
+            return std::move(listening).error().in("listening for the local API");
+        std::string port = port_of(listening->address);
+        api->add_site(listening->id, {self, {"127.0.0.1:" + port, "localhost:" + port}, true});
+        board.change([&](Status& s) { s.local_api = "http://" + listening->address; });
+        if (config.no_tor)
+            onion_target = listening->address;
+        log::info("local API on http://" + listening->address);
+    }
+    board.change([&](Status& s) {
+        s.listen = onion_target;
+        s.no_tor = config.no_tor;
+        s.tor_mode = "none";
+    });
+    auto socket = front->listen({"unix:" + DataPaths::in(config.data_directory).socket, true, 0600});
+    if (!socket.ok())
+        return std::move(socket).error().in("the control socket");
+    control_listener = socket->id;
+    if (!config.no_tor)
+        start_tor(onion_target);
+    return {};
+}
+
+void Node::Impl::start_tor(std::string target)
+{
+    tor::TorOptions options = tor_options(config);
+    board.change([&](Status& s) { s.tor_mode = mode_name(options.mode); });
+    log::info(options.mode == tor::TorOptions::Mode::Child     ? "starting a tor of our own"
+              : options.mode == tor::TorOptions::Mode::Control ? "using the running tor"
+                                                               : "tor is configured by hand");
+    tor::TorControl::Events events;
+    events.changed = [this] { tor_changed(); };
+    events.published = [this](const std::string& address, bool published) {
+        if (address != entities.front().onion)
+            return;
+        board.change([&](Status& s) { s.published = published; });
+        log::info(published ? "the onion is published" : "the onion is not published");
+    };
+    events.socks = [this](const std::string& address) { relay->set_proxy(address); };
+    events.back = [this] { relay->tor_is_back(); };
+    tor = std::make_unique<tor::TorControl>(loop, std::move(options), std::move(events));
+    const auto& entity = entities.front();
+    tor->add_onion({entity.onion, entity.onion_seed.clone(), std::move(target)});
+    tor->start();
+}
+
+void Node::Impl::tor_changed()
+{
+    tor::TorState state = tor->state();
+    if (state.bootstrap != last_bootstrap && state.connected) {
+        last_bootstrap = state.bootstrap;
+        log::info("tor: " + std::to_string(state.bootstrap) + " % " + state.bootstrap_text);
+    }
+    if (state.problem != last_problem) {
+        last_problem = state.problem;
+        if (!last_problem.empty())
+            log::warning("tor: " + last_problem);
+    }
+    board.change([&](Status& s) { s.tor = std::move(state); });
+}
+
+void Node::Impl::begin_stop(std::function<void()> done)
+{
+    // The onion goes first: no new requests. Then those in hand, then the deliveries, then tor.
+    auto stop_tor = [this, done = std::move(done)] {
+        if (tor)
+            tor->stop(done);
+        else
+            done();
+    };
+    auto stop_relay = [this, stop_tor] { relay->stop(kGraceMs / 2, stop_tor); };
+    front->stop(kGraceMs / 2, stop_relay);
+}
+
+Node::Node(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl))
+{
+}
+
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::start(RunConfig config, OpenedData data)
+{
+    auto impl = std::make_unique<Impl>(std::move(config), std::move(data));
+    TRY(impl->build());
+    return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+void Node::run_until_stopped()
+{
+    std::thread loop_thread([this] { impl_->loop.run(); });
+    sigset_t set = stop_signals();
+    int signal = 0;
+    sigwait(&set, &signal);
+    log::info("stopping");
+    std::promise<void> stopped;
+    auto future = stopped.get_future();
+    impl_->loop.post([this, &stopped] { impl_->begin_stop([&stopped] { stopped.set_value(); }); });
+    if (future.wait_for(kStopLimit) != std::future_status::ready) {
+        // Everything acknowledged is on disk; what hangs is dropped.
+        log::warning("stopped after the time for stopping ran out");
+        _exit(0);
+    }
+    impl_->loop.stop();
+    loop_thread.join();
+    // In reverse order of building; the front's workers have ended, so nobody uses what goes.
+    impl_->tor.reset();
+    impl_->front.reset();
+    impl_->control.reset();
+    impl_->api.reset();
+    impl_->relay.reset();
+    impl_->http.reset();
+    impl_->authenticator.reset();
+    impl_->data.store.reset();
+}
+
+}  // namespace bivouac::app

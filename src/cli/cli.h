@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What all verbs share: the options that stand on every one, output, and the way to the running node.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <bivouac/base/result.h>
+#include <bivouac/base/secret.h>
+#include <bivouac/model/json.h>
+
+namespace bivouac::cli {
+
+struct Context {
+    std::string data_directory;
+    bool json = false;
+    std::function<Result<void>()> action;  // of the verb that was chosen
+};
+
+// One a verb: adds its subcommand; its callback sets context.action.
+void add_init(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_post(CLI::App& app, Context& context);
+void add_feed(CLI::App& app, Context& context);
+void add_show(CLI::App& app, Context& context);
+void add_attachment(CLI::App& app, Context& context);
+void add_follow(CLI::App& app, Context& context);
+void add_unfollow(CLI::App& app, Context& context);
+void add_followers(CLI::App& app, Context& context);
+void add_following(CLI::App& app, Context& context);
+void add_stop(CLI::App& app, Context& context);
+void add_app(CLI::App& app, Context& context);
+
+// The subcommand with --data and --json on it.
+CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, const std::string& help);
+
+enum class Ask { Once, Twice };
+// From the file ("-": standard input), or from the terminal without echo. One line feed at the end is dropped.
+Result<Secret> read_passphrase(const std::string& file, Ask ask);
+
+// --- output.cpp ---
+void print(std::string_view line);
+void print_json(const Json& json);
+// Text from others on a terminal: control characters and bidirectional overrides are made visible.
+std::string printable(std::string_view text);
+std::string local_time(int64_t ms);
+void print_post(const Json& post);
+
+}  // namespace bivouac::cli

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <memory>
+
+#include <bivouac/app/node.h>
+#include <bivouac/base/log.h>
+
+#include "cli.h"
+
+namespace bivouac::cli {
+
+namespace {
+
+struct RunOptions {
+    app::RunConfig config;
+    std::string passphrase_file;
+    std::vector<int> local_api;  // empty, or one port
+    bool log_names = false;
+    bool verbose = false;
+};
+
+Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
+{
+    log::set_names(options.log_names);
+    log::set_level(options.verbose ? log::Level::Debug : log::Level::Info);
+    options.config.data_directory = context.data_directory;
+    if (local_api_asked)
+        options.config.local_api_port =
+            options.local_api.empty() ? uint16_t(0) : static_cast<uint16_t>(options.local_api.front());
+    Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once));
+    app::block_stop_signals();
+    auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
+    passphrase = Secret();
+    auto node = TRY(app::Node::start(options.config, std::move(data)));
+    node->run_until_stopped();
+    return {};
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Context& context)
+{
+    auto options = std::make_shared<RunOptions>();
+    auto& config = options->config;
+    auto* verb = add_verb(app, context, "run", "Run the node in the foreground until it is told to stop (Ctrl-C, or: bivouac stop).");
+    verb->add_option("--passphrase-file", options->passphrase_file,
+                     "Read the passphrase from FILE; - is standard input")
+        ->type_name("FILE");
+    auto* control = verb->add_option("--tor-control", config.tor_control,
+                                     "Use the tor whose control port or socket is at ADDR (127.0.0.1:PORT or "
+                                     "unix:/path). Without it a running tor is looked for; if there is none, bivouac "
+                                     "starts one of its own")
+                        ->type_name("ADDR");
+    auto* extra = verb->add_option("--tor-extra", config.tor_extra,
+                                   "Start a tor of our own with the lines of FILE added to its torrc")
+                      ->type_name("FILE")
+                      ->excludes(control);
+    auto* torrc = verb->add_flag("--onion-from-torrc", config.onion_from_torrc,
+                                 "tor is configured by hand (see torrc.example); use with --listen")
+                      ->excludes(control)
+                      ->excludes(extra);
+    verb->add_option("--tor-socks", config.tor_socks,
+                     "tor's SOCKS address with --onion-from-torrc (default 127.0.0.1:9050)")
+        ->type_name("ADDR")
+        ->needs(torrc);
+    verb->add_option("--listen", config.listen,
+                     "Where tor hands over the onion's connections: 127.0.0.1:PORT or unix:/path (default: a port "
+                     "chosen by the system)")
+        ->type_name("ADDR");
+    auto* local = verb->add_option("--local-api", options->local_api,
+                                   "Also serve the API to apps on this machine, on 127.0.0.1:PORT (default: chosen by "
+                                   "the system)")
+                      ->type_name("[PORT]")
+                      ->expected(0, 1)
+                      ->check(CLI::Range(0, 65535));
+    verb->add_flag("--no-tor", config.no_tor, "Serve only the local API; deliveries wait")
+        ->excludes(control)
+        ->excludes(extra)
+        ->excludes(torrc);
+    verb->add_flag("--log-names", options->log_names, "Write entities into the log (off: the log names nobody)");
+    verb->add_flag("-v,--verbose", options->verbose, "Log more");
+    verb->callback([&context, options, local] {
+        context.action = [&context, options, local] { return run(context, *options, local->count() > 0); };
+    });
+}
+
+}  // namespace bivouac::cli

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "local_client.h"
+
+#include <memory>
+
+#include <bivouac/app/config.h>
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace bivouac::cli {
+
+namespace {
+
+struct CurlDone {
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+    void operator()(curl_mime* mime) const { curl_mime_free(mime); }
+};
+
+struct Directory {
+    int fd = -1;
+    ~Directory()
+    {
+        if (fd >= 0)
+            ::close(fd);
+    }
+};
+
+// The second lock: whatever a handle was told, only a unix socket is opened.
+curl_socket_t open_unix_only(void*, curlsocktype, curl_sockaddr* address)
+{
+    if (address->family != AF_UNIX)
+        return CURL_SOCKET_BAD;
+    return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+struct Answer {
+    CURL* handle = nullptr;
+    std::string body;
+    const std::function<bool(std::string_view)>* sink = nullptr;
+};
+
+size_t take_body(char* bytes, size_t, size_t count, void* argument)
+{
+    auto* answer = static_cast<Answer*>(argument);
+    long status = 0;
+    curl_easy_getinfo(answer->handle, CURLINFO_RESPONSE_CODE, &status);
+    if (answer->sink && status == 200)
+        return (*answer->sink)({bytes, count}) ? count : 0;
+    if (answer->body.size() + count > (256u << 20))
+        return 0;
+    answer->body.append(bytes, count);
+    return count;
+}
+
+ErrorKind kind_of(long status)
+{
+    switch (status) {
+    case 404: return ErrorKind::NotFound;
+    case 403: return ErrorKind::Forbidden;
+    case 413: return ErrorKind::TooLarge;
+    case 429: return ErrorKind::TooMany;
+    case 503: return ErrorKind::Unavailable;
+    case 507: return ErrorKind::NoSpace;
+    case 500: return ErrorKind::Internal;
+    default: return ErrorKind::Invalid;
+    }
+}
+
+class LocalRequest {
+public:
+    static Result<LocalRequest> make(const std::string& data_directory, const std::string& method,
+                                     const std::string& target)
+    {
+        static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+        LocalRequest request;
+        request.directory_ = std::make_unique<Directory>();
+        request.directory_->fd = ::open(data_directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (request.directory_->fd < 0)
+            return fail(ErrorKind::NotFound, "there is no node in " + data_directory + "; make one with: bivouac init");
+        request.handle_.reset(curl_easy_init());
+        CURL* handle = request.handle_.get();
+        if (ready != CURLE_OK || !handle)
+            return fail(ErrorKind::Internal, "the HTTP client cannot start");
+        // A path through the open directory, because the kernel takes 107 characters and no more.
+        std::string socket = "/proc/self/fd/" + std::to_string(request.directory_->fd) + "/control.sock";
+        curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
+        curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_unix_only);
+        curl_easy_setopt(handle, CURLOPT_PROXY, "");
+        curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
+        curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http");
+        curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(handle, CURLOPT_URL, ("http://node" + target).c_str());
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method.c_str());
+        curl_easy_setopt(handle, CURLOPT_TIMEOUT, 600L);
+        request.header("Expect:");
+        return request;
+    }
+
+    void header(const std::string& line)
+    {
+        headers_.reset(curl_slist_append(headers_.release(), line.c_str()));
+    }
+
+    void body(const std::string& text)
+    {
+        body_ = text;
+        curl_easy_setopt(handle_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
+        curl_easy_setopt(handle_.get(), CURLOPT_COPYPOSTFIELDS, body_.c_str());
+        header("Content-Type: application/json");
+    }
+
+    Result<void> multipart(const std::string& content_type, const Json& post, const std::vector<UploadFile>& files)
+    {
+        mime_.reset(curl_mime_init(handle_.get()));
+        std::string text = post.dump();
+        curl_mimepart* part = curl_mime_addpart(mime_.get());
+        curl_mime_name(part, "post");
+        curl_mime_filename(part, "post.json");
+        curl_mime_type(part, content_type.c_str());
+        curl_mime_data(part, text.data(), text.size());
+        for (const auto& file : files) {
+            part = curl_mime_addpart(mime_.get());
+            if (curl_mime_filedata(part, file.path.c_str()) != CURLE_OK)
+                return fail(ErrorKind::NotFound, file.path + " cannot be read");
+            curl_mime_name(part, "attachment");
+            curl_mime_filename(part, file.name.c_str());
+            curl_mime_type(part, file.content_type.c_str());
+        }
+        curl_easy_setopt(handle_.get(), CURLOPT_MIMEPOST, mime_.get());
+        return {};
+    }
+
+    Result<std::string> perform(const std::function<bool(std::string_view)>* sink = nullptr)
+    {
+        CURL* handle = handle_.get();
+        Answer answer;
+        answer.handle = handle;
+        answer.sink = sink;
+        curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_.get());
+        curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
+        curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer);
+        CURLcode code = curl_easy_perform(handle);
+        if (code == CURLE_COULDNT_CONNECT)
+            return fail(ErrorKind::NotFound, "no node is running on this data directory; start it with: bivouac run");
+        if (code == CURLE_WRITE_ERROR && sink)
+            return fail(ErrorKind::Unavailable, "writing the output failed");
+        if (code != CURLE_OK)
+            return fail(ErrorKind::Unavailable,
+                        std::string("the running node did not answer: ") + curl_easy_strerror(code));
+        long status = 0;
+        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+        if (status == 200)
+            return std::move(answer.body);
+        Json error = Json::parse(answer.body, nullptr, false);
+        std::string words = error.is_object() ? error.value("error", std::string()) : std::string();
+        return fail(kind_of(status), words.empty() ? "the running node answered " + std::to_string(status) : words);
+    }
+
+private:
+    std::unique_ptr<Directory> directory_;
+    std::unique_ptr<CURL, CurlDone> handle_;
+    std::unique_ptr<curl_slist, CurlDone> headers_;
+    std::unique_ptr<curl_mime, CurlDone> mime_;
+    std::string body_;
+};
+
+Result<Json> json_of(Result<std::string> answer)
+{
+    std::string text = TRY(std::move(answer));
+    Json json = Json::parse(text, nullptr, false);
+    if (json.is_discarded())
+        return fail(ErrorKind::Internal, "the running node's answer cannot be read; is it of another version?");
+    return json;
+}
+
+}  // namespace
+
+Result<Json> call_node(const std::string& data_directory, const std::string& method, const std::string& target,
+                       const Json* body)
+{
+    auto request = TRY(LocalRequest::make(data_directory, method, target));
+    if (body)
+        request.body(body->dump());
+    return json_of(request.perform());
+}
+
+Result<Json> send_post(const std::string& data_directory, const std::string& target, const std::string& content_type,
+                       const Json& post, const std::vector<UploadFile>& files)
+{
+    auto request = TRY(LocalRequest::make(data_directory, "POST", target));
+    TRY(request.multipart(content_type, post, files));
+    return json_of(request.perform());
+}
+
+Result<void> stream_from_node(const std::string& data_directory, const std::string& target,
+                              const std::function<bool(std::string_view)>& sink)
+{
+    auto request = TRY(LocalRequest::make(data_directory, "GET", target));
+    TRY(request.perform(&sink));
+    return {};
+}
+
+}  // namespace bivouac::cli

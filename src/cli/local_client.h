@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Requests to the running node over the unix socket in its data directory. Connects to nothing else.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bivouac/base/result.h>
+#include <bivouac/model/json.h>
+
+namespace bivouac::cli {
+
+struct UploadFile {
+    std::string path;
+    std::string name;
+    std::string content_type;
+};
+
+// The answer's JSON; an error of the node comes back as an Error with its words.
+// NotFound when no node is running on that data directory.
+Result<Json> call_node(const std::string& data_directory, const std::string& method, const std::string& target,
+                       const Json* body = nullptr);
+// A post as multipart, its files streamed.
+Result<Json> send_post(const std::string& data_directory, const std::string& target, const std::string& content_type,
+                       const Json& post, const std::vector<UploadFile>& files);
+// The answer's bytes piece by piece; what the sink returns false for ends it with Unavailable.
+Result<void> stream_from_node(const std::string& data_directory, const std::string& target,
+                              const std::function<bool(std::string_view)>& sink);
+
+}  // namespace bivouac::cli

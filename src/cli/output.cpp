@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cli.h"
+
+#include <cstdio>
+#include <ctime>
+
+namespace bivouac::cli {
+
+void print(std::string_view line)
+{
+    std::fwrite(line.data(), 1, line.size(), stdout);
+    std::fputc('\n', stdout);
+}
+
+void print_json(const Json& json)
+{
+    print(json.dump(2));
+}
+
+std::string printable(std::string_view text)
+{
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i) {
+        auto byte = static_cast<unsigned char>(text[i]);
+        // U+202A..U+202E and U+2066..U+2069 can make a line read otherwise than it is.
+        bool bidi = byte == 0xe2 && i + 2 < text.size() &&
+                    ((static_cast<unsigned char>(text[i + 1]) == 0x80 &&
+                      static_cast<unsigned char>(text[i + 2]) >= 0xaa &&
+                      static_cast<unsigned char>(text[i + 2]) <= 0xae) ||
+                     (static_cast<unsigned char>(text[i + 1]) == 0x81 &&
+                      static_cast<unsigned char>(text[i + 2]) >= 0xa6 &&
+                      static_cast<unsigned char>(text[i + 2]) <= 0xa9));
+        // U+0080..U+009F are control characters too, and some terminals obey them.
+        bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        if (bidi || c1) {
+            out += "\xef\xbf\xbd";
+            i += bidi ? 2 : 1;
+        } else if (byte == '\n') {
+            out += "\n  ";
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out += "\xef\xbf\xbd";
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+std::string local_time(int64_t ms)
+{
+    time_t seconds = static_cast<time_t>(ms / 1000);
+    tm parts{};
+    char text[32] = "";
+    if (localtime_r(&seconds, &parts))
+        std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
+    return text;
+}
+
+void print_post(const Json& post)
+{
+    std::string audience;
+    if (auto permissions = post.find("permissions"); permissions != post.end()) {
+        if (permissions->contains("groups"))
+            audience = "followers";
+        for (const auto& entity : permissions->value("entities", Json::array()))
+            audience += (audience.empty() ? "" : ", ") + entity.get<std::string>();
+        audience = " (to " + (audience.empty() ? "some" : audience) + ")";
+    }
+    print(local_time(post.value("published_at", int64_t(0))) + "  " +
+          printable(post.value("entity", std::string())) + audience);
+    const Json content = post.value("content", Json::object());
+    if (content.contains("text") && content["text"].is_string())
+        print("  " + printable(content["text"].get<std::string>()));
+    else if (!content.empty())
+        print("  " + printable(content.dump()));
+    for (const auto& attachment : post.value("attachments", Json::array()))
+        print("  [" + printable(attachment.value("name", std::string())) + ", " +
+              printable(attachment.value("content_type", std::string())) + ", " +
+              std::to_string(attachment.value("size", int64_t(0))) + " bytes]");
+    print("  id " + post.value("id", std::string()));
+}
+
+}  // namespace bivouac::cli

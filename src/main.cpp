@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Finds the verb, runs it, turns its Result into an exit code and one line on standard error.
+// 0: done. 1: refused or failed. 2: wrong usage.
+#include <cstdio>
+
+#include <sys/stat.h>
+
+#include <bivouac/app/config.h>
+
+#include "cli/cli.h"
+
+namespace bivouac::cli {
+
+CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, const std::string& help)
+{
+    auto* verb = app.add_subcommand(name, help);
+    verb->add_option("--data", context.data_directory, "The node's data directory (default: " +
+                                                           app::default_data_directory() + ")")
+        ->type_name("DIR");
+    verb->add_flag("--json", context.json, "Print JSON");
+    return verb;
+}
+
+}  // namespace bivouac::cli
+
+int main(int argc, char** argv)
+{
+    using namespace bivouac;
+    umask(077);
+    if (!harden_process()) {
+        std::fputs("bivouac: the cryptographic library cannot start\n", stderr);
+        return 1;
+    }
+    cli::Context context;
+    context.data_directory = app::default_data_directory();
+    CLI::App app("bivouac: a social server on a Tor onion, for vetted followers. It speaks the Tent protocol 0.3.",
+                 "bivouac");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", std::string("bivouac ") + BIVOUAC_VERSION);
+    for (auto add : {cli::add_init, cli::add_run, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
+                     cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
+                     cli::add_following, cli::add_stop, cli::add_app})
+        add(app, context);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        // Help and version are no mistakes; everything else is wrong usage.
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    while (context.data_directory.size() > 1 && context.data_directory.back() == '/')
+        context.data_directory.pop_back();
+    Result<void> result = context.action();
+    if (result.ok())
+        return 0;
+    std::string line = "bivouac: " + cli::printable(result.error().detail) + "\n";
+    std::fputs(line.c_str(), stderr);
+    return 1;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Requests to one peer in the name of one local entity: signed with what the peer gave us, its answers checked
+// (Tent 0.3, section 5). And discovery (section 1.2). Loop thread.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <bivouac/base/clock.h>
+#include <bivouac/model/json.h>
+#include <bivouac/model/post.h>
+#include <bivouac/relay/http_client.h>
+#include <bivouac/tent/meta.h>
+#include <bivouac/tent/self.h>
+#include <bivouac/tor/isolation.h>
+
+namespace bivouac::relay {
+
+struct Key {
+    std::string id;
+    std::string key;
+    bool empty() const { return id.empty(); }
+};
+
+struct PeerRequest {
+    std::string method = "GET";
+    std::string url;
+    std::string accept;
+    std::string content_type;  // of the body
+    std::string body;
+    std::string link;          // a Link header
+    Key key;                   // empty: unsigned
+    int64_t timeout_ms = 0;
+    uint64_t limit_bytes = 2u << 20;
+    bool to_spool = false;
+};
+
+struct Discovered {
+    Post meta;
+    std::string servers;  // JSON array
+    std::vector<tent::ServerUrls> usable;
+};
+
+class PeerClient {
+public:
+    PeerClient(HttpClient& http, Clock& clock, std::string spool_directory)
+        : http_(http)
+        , clock_(clock)
+        , spool_directory_(std::move(spool_directory))
+    {
+    }
+
+    // Unavailable also when the answer's Server-Authorization does not fit. A 401 that tells the peer's clock
+    // is followed by one more try with that clock.
+    Task<Result<InResponse>> request(const tent::Self& self, std::string peer, PeerRequest request);
+
+    // The meta post whose content.entity is the entity.
+    Task<Result<Discovered>> discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms);
+
+    // A post envelope: the answer's body as {"post": ...}.
+    static Result<Json> post_in(const InResponse& response);
+
+private:
+    Task<Result<InResponse>> get_following_redirects(const tent::Self& self, std::string peer, PeerRequest request,
+                                                     std::string& final_url);
+    Result<Discovered> read_meta(const InResponse& response, const std::string& entity);
+
+    HttpClient& http_;
+    Clock& clock_;
+    std::string spool_directory_;
+    tor::IsolationKey isolation_;
+    std::unordered_map<std::string, int64_t> clock_offsets_;  // seconds, by Hawk id; bounded
+};
+
+// Relative to an absolute http URL; empty when the result is not one we may fetch.
+std::string resolve_url(std::string_view base, std::string_view reference);
+
+}  // namespace bivouac::relay

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/base/background.h>
+#include <bivouac/base/log.h>
+#include <bivouac/model/limits.h>
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/protocol.h>
+#include <bivouac/relay/relay.h>
+#include <bivouac/store/attachments.h>
+#include <bivouac/store/deliveries.h>
+#include <bivouac/store/posts.h>
+#include <bivouac/tent/publish.h>
+
+#include <map>
+#include <set>
+
+#include "backoff.h"
+#include "handshake.h"
+#include "peer_client.h"
+
+namespace bivouac::relay {
+
+namespace {
+
+using PeerId = std::pair<int64_t, std::string>;
+
+// The outbox is looked at this often even when nobody nudges.
+constexpr int64_t kIdleLookMs = 60'000;
+
+// What a peer's queue asks for next.
+struct Step {
+    enum class Kind { Nothing, Deliver, Fetch } kind = Kind::Nothing;
+    store::Relationship relationship;
+    store::Delivery delivery;
+    Post post;
+    store::Fetch fetch;
+};
+
+Result<Step> next_step(store::WriteTx& tx, const tent::Self& self, const std::string& peer)
+{
+    Step step;
+    for (;;) {
+        auto delivery = TRY(store::next_delivery(tx, self.id, peer));
+        if (!delivery)
+            break;
+        auto post = TRY(store::load_version(tx, delivery->version_row));
+        // Asked again, because she may have left or been denied since.
+        if (!post || !TRY(tent::is_recipient(tx, self, *post, peer))) {
+            TRY(store::end_delivery(tx, delivery->id, "refused", "no longer for this reader"));
+            continue;
+        }
+        step.kind = Step::Kind::Deliver;
+        step.delivery = *delivery;
+        step.post = std::move(*post);
+        break;
+    }
+    if (auto relationship = TRY(store::find_relationship(tx, self.id, peer)))
+        step.relationship = std::move(*relationship);
+    if (step.kind == Step::Kind::Deliver)
+        return step;
+    while (auto fetch = TRY(store::next_fetch(tx, self.id, peer))) {
+        Viewer everything{Viewer::Kind::Everything, {}, {}, {}};
+        bool here = TRY(store::has_blob(tx, fetch->digest));
+        bool wanted = TRY(store::find_attachment(tx, self.id, peer, fetch->digest, everything)).has_value();
+        if (here || !wanted) {
+            TRY(store::end_fetch(tx, fetch->id));
+            continue;
+        }
+        step.kind = Step::Kind::Fetch;
+        step.fetch = std::move(*fetch);
+        break;
+    }
+    return step;
+}
+
+// What an attempt came to.
+enum class Outcome {
+    Done,
+    Later,    // nobody there, or not now: wait, longer each time
+    Refused,  // this one post will never be taken
+    Unknown,  // our key is not accepted (any more): a new handshake, once
+};
+
+Outcome outcome_of(int status)
+{
+    if (status >= 200 && status < 300)
+        return Outcome::Done;
+    if (status == 401 || status == 403)
+        return Outcome::Unknown;
+    // Section 7.7: worth another try.
+    if (status < 400 || status >= 500 || status == 404 || status == 408 || status == 429)
+        return Outcome::Later;
+    return Outcome::Refused;
+}
+
+}  // namespace
+
+struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
+    EventLoop& loop;
+    store::Store& store;
+    HttpClient& http;
+    Clock& clock;
+    PeerClient peers;
+    Background background;
+    std::map<int64_t, tent::Self> entities;
+
+    bool has_proxy = false;
+    bool stopping = false;
+    bool pumping = false;
+    bool pump_again = false;
+    std::set<PeerId> running;
+    std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
+    size_t answering = 0;      // inbound handshakes
+    std::set<PeerId> answering_peers;
+    EventLoop::Timer look_timer;
+    EventLoop::Timer abort_timer;
+    std::function<void()> stopped;
+
+    Impl(EventLoop& l, store::Store& s, HttpClient& h, Clock& c, std::string spool_directory,
+         std::vector<tent::Self> all)
+        : loop(l)
+        , store(s)
+        , http(h)
+        , clock(c)
+        , peers(h, c, std::move(spool_directory))
+        , background(l)
+    {
+        for (auto& self : all)
+            entities.emplace(self.id, std::move(self));
+    }
+
+    Hands hands() { return {loop, store, peers, clock}; }
+
+    template <typename T>
+    Task<Result<T>> write(std::function<Result<T>(store::WriteTx&)> function)
+    {
+        return write_to<T>(loop, store, std::move(function));
+    }
+
+    void pump()
+    {
+        if (stopping || !has_proxy)
+            return;
+        if (pumping) {
+            pump_again = true;
+            return;
+        }
+        pumping = true;
+        spawn(look(shared_from_this()));
+    }
+
+    struct Due {
+        std::vector<store::DuePeer> peers;
+        std::optional<int64_t> next_at;
+        int64_t now = 0;
+    };
+
+    static Task<void> look(std::shared_ptr<Impl> self)
+    {
+        const auto room = static_cast<int64_t>(limits::kPeersAtOnce + self->running.size());
+        std::function<Result<Due>(store::WriteTx&)> ask = [room](store::WriteTx& tx) -> Result<Due> {
+            TRY(store::give_up_old(tx, limits::kDeliveryPatienceMs));
+            Due due;
+            due.now = tx.now_ms();
+            due.peers = TRY(store::due_peers(tx, due.now, room));
+            due.next_at = TRY(store::next_due_at(tx));
+            return due;
+        };
+        auto due = co_await self->write<Due>(ask);
+        self->pumping = false;
+        int64_t next_look = kIdleLookMs;
+        if (due.ok()) {
+            for (auto& peer : due->peers) {
+                PeerId id{peer.owner, peer.peer};
+                if (self->stopping || self->running.size() >= limits::kPeersAtOnce)
+                    break;
+                if (self->entities.count(peer.owner) == 0 || !self->running.insert(id).second)
+                    continue;
+                spawn(serve(self, id));
+            }
+            if (due->next_at)
+                next_look = std::clamp<int64_t>(*due->next_at - due->now, 50, kIdleLookMs);
+        } else {
+            log::warning("the outbox could not be read: " + due.error().detail);
+        }
+        // Those that run look again when they end; only the others' time matters here.
+        if (due.ok() && due->next_at && *due->next_at <= due->now)
+            next_look = 1000;
+        self->look_timer = self->loop.after(next_look, [raw = self.get()] { raw->pump(); });
+        if (std::exchange(self->pump_again, false))
+            self->pump();
+        self->check_stopped();
+    }
+
+    // Works one peer's queue until it is empty or an attempt fails.
+    static Task<void> serve(std::shared_ptr<Impl> impl, PeerId id)
+    {
+        const tent::Self self = impl->entities.at(id.first);
+        bool new_handshake_made = false;
+        while (!impl->stopping && impl->has_proxy) {
+            std::function<Result<Step>(store::WriteTx&)> ask = [&](store::WriteTx& tx) {
+                return next_step(tx, self, id.second);
+            };
+            auto step = co_await impl->write<Step>(ask);
+            if (!step.ok() || step->kind == Step::Kind::Nothing)
+                break;
+            bool go_on = co_await impl->attempt(self, id, std::move(*step), new_handshake_made);
+            if (!go_on)
+                break;
+        }
+        impl->running.erase(id);
+        if (impl->stopping)
+            impl->check_stopped();
+        else
+            impl->pump();
+    }
+
+    // One step; false when the queue has to wait.
+    Task<bool> attempt(const tent::Self& self, const PeerId& id, Step step, bool& new_handshake_made)
+    {
+        if (step.relationship.state != "active") {
+            auto shaken = co_await start_handshake(hands(), self, id.second);
+            if (shaken.ok()) {
+                new_handshake_made = true;
+                co_return true;
+            }
+            if (shaken.error().kind == ErrorKind::Forbidden)
+                co_return co_await refuse_all(self, id, shaken.error().detail);
+            co_return co_await wait_longer(self, id, step, shaken.error().detail);
+        }
+        std::string problem;
+        Outcome outcome = Outcome::Later;
+        if (step.kind == Step::Kind::Deliver)
+            outcome = co_await deliver(self, id, step, problem);
+        else
+            outcome = co_await fetch(self, id, step, problem);
+        switch (outcome) {
+        case Outcome::Done: waiting.erase(id); co_return true;
+        case Outcome::Later: co_return co_await wait_longer(self, id, step, problem);
+        case Outcome::Refused: co_return co_await refuse_one(id, step, problem);
+        case Outcome::Unknown: break;
+        }
+        if (new_handshake_made)
+            co_return co_await refuse_all(self, id, problem);
+        // They may have lost their data: show ourselves anew (section 7.7).
+        new_handshake_made = true;
+        auto shaken = co_await start_handshake(hands(), self, id.second);
+        if (shaken.ok())
+            co_return true;
+        if (shaken.error().kind == ErrorKind::Forbidden)
+            co_return co_await refuse_all(self, id, shaken.error().detail);
+        co_return co_await wait_longer(self, id, step, shaken.error().detail);
+    }
+
+    static Result<std::vector<tent::ServerUrls>> servers_of(const store::Relationship& relationship)
+    {
+        auto servers = tent::usable_servers(Json::parse(relationship.servers, nullptr, false));
+        if (servers.empty())
+            return fail(ErrorKind::Unavailable, "no server of the peer can be reached through tor");
+        return servers;
+    }
+
+    Task<Outcome> deliver(const tent::Self& self, const PeerId& id, Step& step, std::string& problem)
+    {
+        auto servers = servers_of(step.relationship);
+        if (!servers.ok()) {
+            problem = servers.error().detail;
+            co_return Outcome::Later;
+        }
+        PeerRequest put;
+        put.method = "PUT";
+        put.url = tent::expand_template((*servers)[0].post, {{"entity", self.entity}, {"post", step.post.id}});
+        put.content_type =
+            std::string(mime::kPost) + "; type=\"" + step.post.type + "\"; rel=\"" + rel::kNotification + "\"";
+        put.body = write_post(step.post, Audience::peer(id.second));
+        put.key = {step.relationship.their_hawk_id, step.relationship.their_hawk_key};
+        put.timeout_ms = limits::kPeerRequestMs;
+        auto response = co_await peers.request(self, id.second, put);
+        if (!response.ok()) {
+            problem = response.error().detail;
+            co_return Outcome::Later;
+        }
+        Outcome outcome = outcome_of(response->status);
+        problem = "answered " + std::to_string(response->status);
+        if (outcome != Outcome::Done)
+            co_return outcome;
+        std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
+            TRY(store::end_delivery(tx, step.delivery.id, "delivered", ""));
+            TRY(store::set_peer_wait(tx, self.id, id.second, 0, 0, ""));
+            TRY(tent::delivered(tx, self, id.second, step.post));
+            return true;
+        };
+        auto recorded = co_await write<bool>(record);
+        if (!recorded.ok()) {
+            // It will be sent again, and the receiver knows it already.
+            problem = recorded.error().detail;
+            co_return Outcome::Later;
+        }
+        co_return Outcome::Done;
+    }
+
+    Task<Outcome> fetch(const tent::Self& self, const PeerId& id, Step& step, std::string& problem)
+    {
+        auto servers = servers_of(step.relationship);
+        if (!servers.ok()) {
+            problem = servers.error().detail;
+            co_return Outcome::Later;
+        }
+        PeerRequest get;
+        get.url = tent::expand_template((*servers)[0].attachment,
+                                        {{"entity", id.second}, {"digest", step.fetch.digest}});
+        get.key = {step.relationship.their_hawk_id, step.relationship.their_hawk_key};
+        // A slow circuit gives some 50 KB/s: time for the whole of a large file.
+        get.timeout_ms = limits::kPeerRequestMs + step.fetch.size / 20;
+        get.limit_bytes = static_cast<uint64_t>(step.fetch.size) + 1;
+        get.to_spool = true;
+        auto response = co_await peers.request(self, id.second, get);
+        if (!response.ok() || response->status != 200 || !response->spool) {
+            problem = response.ok() ? "answered " + std::to_string(response->status) : response.error().detail;
+            co_return response.ok() && outcome_of(response->status) == Outcome::Unknown ? Outcome::Unknown
+                                                                                        : Outcome::Later;
+        }
+        std::shared_ptr<Spool> spool = std::move(response->spool);
+        std::function<Result<bool>()> keep = [this, spool, &step]() -> Result<bool> {
+            // The digest first: what does not fit must not enter the store.
+            Sha512Half digest;
+            Spool::Reader check(*spool);
+            for (std::string piece; !(piece = TRY(check.next())).empty();)
+                digest.update(piece);
+            if (kDigestPrefix + to_hex(digest.finish()) != step.fetch.digest)
+                return fail(ErrorKind::Unavailable, "the attachment does not have the digest of the post");
+            store::BlobWriter writer(store);
+            Spool::Reader reader(*spool);
+            for (std::string piece; !(piece = TRY(reader.next())).empty();)
+                TRY(writer.append(piece));
+            TRY(writer.finish());
+            return true;
+        };
+        auto kept = co_await background.run<Result<bool>>(keep);
+        if (!kept.ok()) {
+            problem = kept.error().detail;
+            co_return Outcome::Later;
+        }
+        std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
+            TRY(store::end_fetch(tx, step.fetch.id));
+            TRY(store::set_peer_wait(tx, self.id, id.second, 0, 0, ""));
+            return true;
+        };
+        (void)co_await write<bool>(record);
+        co_return Outcome::Done;
+    }
+
+    Task<bool> wait_longer(const tent::Self& self, const PeerId& id, const Step& step, const std::string& problem)
+    {
+        // Our own end is closing or has no tor: not the peer's failure.
+        if (stopping || !has_proxy)
+            co_return false;
+        waiting.insert(id);
+        // A fetch waits by itself, so that one attachment that is gone does not hold up the posts.
+        const bool fetching = step.kind == Step::Kind::Fetch;
+        const int64_t failures = (fetching ? step.fetch.tries : step.relationship.tries) + 1;
+        const int64_t wait = backoff_ms(failures, system_random());
+        std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
+            if (fetching) {
+                TRY(store::postpone_fetch(tx, step.fetch.id, tx.now_ms() + wait));
+                return true;
+            }
+            TRY(store::count_delivery_try(tx, step.delivery.id, problem));
+            TRY(store::set_peer_wait(tx, self.id, id.second, failures, tx.now_ms() + wait, problem));
+            return true;
+        };
+        auto recorded = co_await write<bool>(record);
+        log::debug("delivery to " + log::name(id.second) + " waits: " + problem);
+        co_return recorded.ok() && fetching;
+    }
+
+    Task<bool> refuse_one(const PeerId& id, const Step& step, const std::string& problem)
+    {
+        log::warning("a post was refused by " + log::name(id.second) + ": " + problem);
+        std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
+            if (step.kind == Step::Kind::Fetch)
+                TRY(store::end_fetch(tx, step.fetch.id));
+            else
+                TRY(store::end_delivery(tx, step.delivery.id, "refused", problem));
+            return true;
+        };
+        auto recorded = co_await write<bool>(record);
+        co_return recorded.ok();
+    }
+
+    // She does not accept us at all: nothing that waits will be taken.
+    Task<bool> refuse_all(const tent::Self& self, const PeerId& id, const std::string& problem)
+    {
+        log::warning("all that waited for " + log::name(id.second) + " was refused: " + problem);
+        std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
+            while (auto delivery = TRY(store::next_delivery(tx, self.id, id.second)))
+                TRY(store::end_delivery(tx, delivery->id, "refused", problem));
+            while (auto fetch = TRY(store::next_fetch(tx, self.id, id.second)))
+                TRY(store::end_fetch(tx, fetch->id));
+            TRY(store::set_peer_wait(tx, self.id, id.second, 0, 0, problem));
+            return true;
+        };
+        (void)co_await write<bool>(record);
+        co_return false;
+    }
+
+    static Task<void> answer(std::shared_ptr<Impl> impl, PeerId id, InitialRequest request,
+                             std::function<void(net::HttpResponse)> respond)
+    {
+        net::HttpResponse response = co_await answer_handshake(impl->hands(), std::move(request));
+        --impl->answering;
+        impl->answering_peers.erase(id);
+        respond(std::move(response));
+        impl->pump();
+        impl->check_stopped();
+    }
+
+    static Task<void> wake_one(std::shared_ptr<Impl> impl, PeerId id)
+    {
+        std::function<Result<bool>(store::WriteTx&)> wake = [&](store::WriteTx& tx) {
+            return store::wake_peer(tx, id.first, id.second);
+        };
+        (void)co_await impl->write<bool>(wake);
+        impl->pump();
+    }
+
+    static Task<void> wake_everybody(std::shared_ptr<Impl> impl)
+    {
+        std::function<Result<bool>(store::WriteTx&)> wake = [](store::WriteTx& tx) -> Result<bool> {
+            TRY(store::wake_all(tx));
+            return true;
+        };
+        (void)co_await impl->write<bool>(wake);
+        impl->pump();
+    }
+
+    void check_stopped()
+    {
+        if (!stopping || !stopped || pumping || !running.empty() || answering > 0)
+            return;
+        abort_timer.cancel();
+        look_timer.cancel();
+        std::exchange(stopped, nullptr)();
+    }
+};
+
+Relay::Relay(EventLoop& loop, store::Store& store, HttpClient& http, Clock& clock, std::string spool_directory,
+             std::vector<tent::Self> entities)
+    : impl_(std::make_shared<Impl>(loop, store, http, clock, std::move(spool_directory), std::move(entities)))
+{
+}
+
+Relay::~Relay() = default;
+
+void Relay::set_proxy(const std::string& socks_address)
+{
+    impl_->has_proxy = !socks_address.empty();
+    if (auto set = impl_->http.set_proxy(socks_address); !set.ok()) {
+        log::error("tor's SOCKS address cannot be used: " + set.error().detail);
+        impl_->has_proxy = false;
+    }
+    impl_->pump();
+}
+
+void Relay::tor_is_back()
+{
+    spawn(Impl::wake_everybody(impl_));
+}
+
+void Relay::wake()
+{
+    impl_->loop.post([weak = std::weak_ptr(impl_)] {
+        if (auto impl = weak.lock())
+            impl->pump();
+    });
+}
+
+void Relay::peer_seen(int64_t owner, std::string peer)
+{
+    impl_->loop.post([weak = std::weak_ptr(impl_), id = PeerId{owner, std::move(peer)}] {
+        auto impl = weak.lock();
+        if (impl && impl->waiting.erase(id) > 0)
+            spawn(Impl::wake_one(impl, id));
+    });
+}
+
+void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpResponse)> respond)
+{
+    PeerId id{request.self.id, request.url_entity};
+    bool busy = impl_->stopping || !impl_->has_proxy || impl_->answering >= limits::kInboundHandshakes;
+    if (busy || !impl_->answering_peers.insert(id).second) {
+        net::HttpResponse response;
+        response.status = busy ? 503 : 429;
+        response.body = Json({{"error", "Try again later"}}).dump();
+        response.with("Content-Type", mime::kError);
+        respond(std::move(response));
+        return;
+    }
+    ++impl_->answering;
+    spawn(Impl::answer(impl_, id, std::move(request), std::move(respond)));
+}
+
+void Relay::stop(int64_t grace_ms, std::function<void()> done)
+{
+    impl_->stopping = true;
+    impl_->stopped = std::move(done);
+    impl_->look_timer.cancel();
+    impl_->abort_timer = impl_->loop.after(grace_ms, [raw = impl_.get()] { raw->http.stop(); });
+    impl_->loop.post([weak = std::weak_ptr(impl_)] {
+        if (auto impl = weak.lock())
+            impl->check_stopped();
+    });
+}
+
+}  // namespace bivouac::relay

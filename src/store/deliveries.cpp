@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/store/deliveries.h>
+#include <bivouac/store/entities.h>
+
+namespace bivouac::store {
+
+Result<void> enqueue_delivery(WriteTx& tx, int64_t owner, std::string_view peer, int64_t version_row,
+                              Order order)
+{
+    int64_t peer_id = TRY(name_id(tx, peer));
+    auto queue = tx.prepare("INSERT OR IGNORE INTO relationships (owner, peer) VALUES (:owner, :peer)");
+    TRY(queue.bind(":owner", owner).bind(":peer", peer_id).run());
+    auto insert = tx.prepare(R"(
+        INSERT OR IGNORE INTO deliveries (owner, peer, version, state, created_at, ahead)
+        VALUES (:owner, :peer, :version, 'waiting', :now, :ahead))");
+    return insert.bind(":owner", owner)
+        .bind(":peer", peer_id)
+        .bind(":version", version_row)
+        .bind(":now", tx.now_ms())
+        .bind(":ahead", order == Order::Ahead)
+        .run();
+}
+
+Result<std::vector<DuePeer>> due_peers(ReadTx& tx, int64_t now_ms, int64_t limit)
+{
+    std::vector<DuePeer> out;
+    auto select = tx.prepare(R"(
+        SELECT r.owner, n.entity FROM relationships r JOIN names n ON n.id = r.peer
+        WHERE r.next_try_at <= :now
+          AND (EXISTS (SELECT 1 FROM deliveries d
+                       WHERE d.owner = r.owner AND d.peer = r.peer AND d.state = 'waiting')
+               OR EXISTS (SELECT 1 FROM fetches f
+                          WHERE f.owner = r.owner AND f.peer = r.peer AND f.next_try_at <= :now))
+        ORDER BY r.next_try_at LIMIT :limit)");
+    select.bind(":now", now_ms).bind(":limit", limit);
+    while (TRY(select.step()))
+        out.push_back({select.integer(0), select.text(1)});
+    return out;
+}
+
+Result<std::optional<int64_t>> next_due_at(ReadTx& tx)
+{
+    auto select = tx.prepare(R"(
+        SELECT min(due) FROM (
+            SELECT r.next_try_at AS due FROM relationships r
+            WHERE EXISTS (SELECT 1 FROM deliveries d
+                          WHERE d.owner = r.owner AND d.peer = r.peer AND d.state = 'waiting')
+            UNION ALL
+            SELECT max(r.next_try_at, f.next_try_at) FROM fetches f
+            JOIN relationships r ON r.owner = f.owner AND r.peer = f.peer))");
+    if (!TRY(select.step()) || select.is_null(0))
+        return std::optional<int64_t>();
+    return std::optional<int64_t>(select.integer(0));
+}
+
+Result<std::optional<Delivery>> next_delivery(ReadTx& tx, int64_t owner, std::string_view peer)
+{
+    auto select = tx.prepare(R"(
+        SELECT d.id, d.version, d.tries, d.created_at FROM deliveries d JOIN names n ON n.id = d.peer
+        WHERE d.owner = :owner AND n.entity = :peer AND d.state = 'waiting' ORDER BY d.ahead DESC, d.id LIMIT 1)");
+    select.bind(":owner", owner).bind(":peer", peer);
+    if (!TRY(select.step()))
+        return std::optional<Delivery>();
+    Delivery delivery{select.integer(0), select.integer(1), select.integer(2), select.integer(3)};
+    return std::optional<Delivery>(delivery);
+}
+
+Result<void> end_delivery(WriteTx& tx, int64_t id, std::string_view state, std::string_view problem)
+{
+    auto update = tx.prepare(R"(
+        UPDATE deliveries SET state = :state, problem = :problem, ended_at = :now, tries = tries + 1
+        WHERE id = :id)");
+    return update.bind(":state", state).bind(":problem", problem).bind(":now", tx.now_ms()).bind(":id", id).run();
+}
+
+Result<void> count_delivery_try(WriteTx& tx, int64_t id, std::string_view problem)
+{
+    auto update = tx.prepare("UPDATE deliveries SET tries = tries + 1, problem = :problem WHERE id = :id");
+    return update.bind(":problem", problem).bind(":id", id).run();
+}
+
+Result<void> drop_deliveries(WriteTx& tx, int64_t owner, std::string_view peer)
+{
+    auto remove = tx.prepare(R"(
+        DELETE FROM deliveries WHERE owner = :owner AND state = 'waiting'
+            AND peer = (SELECT id FROM names WHERE entity = :peer))");
+    TRY(remove.bind(":owner", owner).bind(":peer", peer).run());
+    auto fetches = tx.prepare(R"(
+        DELETE FROM fetches WHERE owner = :owner AND peer = (SELECT id FROM names WHERE entity = :peer))");
+    return fetches.bind(":owner", owner).bind(":peer", peer).run();
+}
+
+Result<int64_t> give_up_old(WriteTx& tx, int64_t patience_ms)
+{
+    auto update = tx.prepare(R"(
+        UPDATE deliveries SET state = 'given_up', ended_at = :now
+        WHERE state = 'waiting' AND created_at < :oldest)");
+    TRY(update.bind(":now", tx.now_ms()).bind(":oldest", tx.now_ms() - patience_ms).run());
+    int64_t count = tx.changes();
+    auto fetches = tx.prepare("DELETE FROM fetches WHERE created_at < :oldest");
+    TRY(fetches.bind(":oldest", tx.now_ms() - patience_ms).run());
+    return count;
+}
+
+Result<void> set_peer_wait(WriteTx& tx, int64_t owner, std::string_view peer, int64_t tries, int64_t next_try_at,
+                           std::string_view problem)
+{
+    auto update = tx.prepare(R"(
+        UPDATE relationships SET tries = :tries, next_try_at = :next, last_problem = :problem
+        WHERE owner = :owner AND peer = (SELECT id FROM names WHERE entity = :peer))");
+    return update.bind(":tries", tries)
+        .bind(":next", next_try_at)
+        .bind(":problem", problem)
+        .bind(":owner", owner)
+        .bind(":peer", peer)
+        .run();
+}
+
+Result<void> wake_all(WriteTx& tx)
+{
+    TRY(tx.prepare("UPDATE relationships SET next_try_at = 0 WHERE next_try_at > 0").run());
+    return tx.prepare("UPDATE fetches SET next_try_at = 0 WHERE next_try_at > 0").run();
+}
+
+Result<bool> wake_peer(WriteTx& tx, int64_t owner, std::string_view peer)
+{
+    auto update = tx.prepare(R"(
+        UPDATE relationships SET next_try_at = 0, tries = 0
+        WHERE owner = :owner AND next_try_at > 0 AND peer = (SELECT id FROM names WHERE entity = :peer))");
+    TRY(update.bind(":owner", owner).bind(":peer", peer).run());
+    return tx.changes() > 0;
+}
+
+Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author,
+                                               std::string_view post_id)
+{
+    std::vector<std::string> out;
+    auto select = tx.prepare(R"(
+        SELECT DISTINCT n.entity FROM posts p JOIN names a ON a.id = p.author JOIN versions v ON v.post = p.id
+        JOIN deliveries d ON d.version = v.id JOIN names n ON n.id = d.peer
+        WHERE p.owner = :owner AND a.entity = :author AND p.public_id = :post
+          AND (d.state = 'delivered' OR (d.state = 'waiting' AND d.tries > 0)))");
+    select.bind(":owner", owner).bind(":author", author).bind(":post", post_id);
+    while (TRY(select.step()))
+        out.push_back(select.text(0));
+    return out;
+}
+
+Result<OutboxCounts> count_outbox(ReadTx& tx, int64_t owner)
+{
+    OutboxCounts counts;
+    {
+        auto select = tx.prepare("SELECT state, count(*) FROM deliveries WHERE owner = :owner GROUP BY state");
+        select.bind(":owner", owner);
+        while (TRY(select.step())) {
+            std::string state = select.text(0);
+            (state == "waiting"     ? counts.waiting
+             : state == "delivered" ? counts.delivered
+             : state == "refused"   ? counts.refused
+                                    : counts.given_up) = select.integer(1);
+        }
+    }
+    auto select = tx.prepare("SELECT count(*) FROM fetches WHERE owner = :owner");
+    select.bind(":owner", owner);
+    if (TRY(select.step()))
+        counts.fetching = select.integer(0);
+    return counts;
+}
+
+Result<void> enqueue_fetch(WriteTx& tx, int64_t owner, std::string_view peer, std::string_view digest, int64_t size)
+{
+    auto insert = tx.prepare(R"(
+        INSERT OR IGNORE INTO fetches (owner, peer, digest, size, created_at)
+        VALUES (:owner, :peer, :digest, :size, :now))");
+    return insert.bind(":owner", owner)
+        .bind(":peer", TRY(name_id(tx, peer)))
+        .bind(":digest", digest)
+        .bind(":size", size)
+        .bind(":now", tx.now_ms())
+        .run();
+}
+
+Result<std::optional<Fetch>> next_fetch(ReadTx& tx, int64_t owner, std::string_view peer)
+{
+    auto select = tx.prepare(R"(
+        SELECT f.id, f.digest, f.size, f.tries, f.created_at FROM fetches f JOIN names n ON n.id = f.peer
+        WHERE f.owner = :owner AND n.entity = :peer AND f.next_try_at <= :now ORDER BY f.id LIMIT 1)");
+    select.bind(":owner", owner).bind(":peer", peer).bind(":now", tx.now_ms());
+    if (!TRY(select.step()))
+        return std::optional<Fetch>();
+    Fetch fetch{select.integer(0), select.text(1), select.integer(2), select.integer(3), select.integer(4)};
+    return std::optional<Fetch>(std::move(fetch));
+}
+
+Result<void> end_fetch(WriteTx& tx, int64_t id)
+{
+    auto remove = tx.prepare("DELETE FROM fetches WHERE id = :id");
+    return remove.bind(":id", id).run();
+}
+
+Result<void> postpone_fetch(WriteTx& tx, int64_t id, int64_t next_try_at)
+{
+    auto update = tx.prepare("UPDATE fetches SET tries = tries + 1, next_try_at = :next WHERE id = :id");
+    return update.bind(":next", next_try_at).bind(":id", id).run();
+}
+
+}  // namespace bivouac::store

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/store/entities.h>
+
+namespace bivouac::store {
+
+Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity)
+{
+    auto insert = tx.prepare(R"(
+        INSERT INTO entities (name, entity, onion, onion_seed, bewit_id, bewit_key, followers_group, created_at)
+        VALUES (:name, :entity, :onion, :seed, :bewit_id, :bewit_key, :group, :now))");
+    TRY(insert.bind(":name", entity.name)
+            .bind(":entity", entity.entity)
+            .bind(":onion", entity.onion)
+            .bind_blob(":seed", entity.onion_seed.view())
+            .bind(":bewit_id", entity.bewit_id)
+            .bind(":bewit_key", entity.bewit_key)
+            .bind(":group", entity.followers_group)
+            .bind(":now", tx.now_ms())
+            .run());
+    int64_t id = tx.last_insert_id();
+    TRY(name_id(tx, entity.entity));
+    return id;
+}
+
+Result<std::vector<LocalEntity>> load_entities(ReadTx& tx)
+{
+    std::vector<LocalEntity> out;
+    auto select = tx.prepare(R"(
+        SELECT id, name, entity, onion, onion_seed, bewit_id, bewit_key, followers_group
+        FROM entities ORDER BY id)");
+    while (TRY(select.step())) {
+        LocalEntity entity;
+        entity.id = select.integer(0);
+        entity.name = select.text(1);
+        entity.entity = select.text(2);
+        entity.onion = select.text(3);
+        std::string seed = select.blob(4);
+        entity.onion_seed = Secret(seed);
+        wipe(seed);
+        entity.bewit_id = select.text(5);
+        entity.bewit_key = select.text(6);
+        entity.followers_group = select.text(7);
+        out.push_back(std::move(entity));
+    }
+    return out;
+}
+
+Result<int64_t> name_id(WriteTx& tx, std::string_view entity)
+{
+    int64_t known = TRY(find_name(tx, entity));
+    if (known != 0)
+        return known;
+    auto insert = tx.prepare("INSERT INTO names (entity) VALUES (:entity)");
+    TRY(insert.bind(":entity", entity).run());
+    return tx.last_insert_id();
+}
+
+Result<int64_t> find_name(ReadTx& tx, std::string_view entity)
+{
+    auto select = tx.prepare("SELECT id FROM names WHERE entity = :entity");
+    select.bind(":entity", entity);
+    return TRY(select.step()) ? select.integer(0) : int64_t(0);
+}
+
+Result<std::string> load_name(ReadTx& tx, int64_t id)
+{
+    auto select = tx.prepare("SELECT entity FROM names WHERE id = :id");
+    select.bind(":id", id);
+    return TRY(select.step()) ? select.text(0) : std::string();
+}
+
+}  // namespace bivouac::store

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "migrations.h"
+
+#include <iterator>
+#include <string>
+
+namespace bivouac::store {
+
+namespace {
+
+const char* const kMigrations[] = {
+#include "sql_0001_initial.h"
+};
+
+}  // namespace
+
+int newest_schema()
+{
+    return static_cast<int>(std::size(kMigrations));
+}
+
+Result<void> migrate(Database& database)
+{
+    int64_t version = TRY(database.integer("PRAGMA user_version"));
+    int64_t application = TRY(database.integer("PRAGMA application_id"));
+    int64_t tables = TRY(database.integer("SELECT count(*) FROM sqlite_schema"));
+    if (tables > 0 && application != kApplicationId)
+        return fail(ErrorKind::Invalid, "this database belongs to another program");
+    if (version > newest_schema())
+        return fail(ErrorKind::Invalid,
+                    "the database was made by a newer version of bivouac; install that version to open it");
+    for (int64_t next = version + 1; next <= newest_schema(); ++next) {
+        TRY(database.execute("BEGIN IMMEDIATE"));
+        auto done = database.execute(kMigrations[next - 1]);
+        if (done.ok())
+            done = database.execute("PRAGMA application_id=" + std::to_string(kApplicationId) +
+                                    "; PRAGMA user_version=" + std::to_string(next) + "; COMMIT");
+        if (!done.ok()) {
+            (void)database.execute("ROLLBACK").ok();
+            return std::move(done).error().in("bringing the database up to date");
+        }
+    }
+    return {};
+}
+
+}  // namespace bivouac::store

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/protocol.h>
+#include <bivouac/store/entities.h>
+#include <bivouac/store/posts.h>
+
+#include <algorithm>
+
+#include "feed_sql.h"
+
+namespace bivouac::store {
+
+namespace {
+
+bool is_bookkeeping(const std::string& base)
+{
+    for (const char* known : {type::kMetaBase, type::kAppBase, type::kAppAuthBase, type::kCredentialsBase,
+                              type::kRelationshipBase, type::kSubscriptionBase, type::kDeleteBase,
+                              type::kDeliveryFailureBase, type::kGroupBase, type::kGroupMemberBase})
+        if (base == known)
+            return true;
+    return false;
+}
+
+Result<int64_t> type_id(WriteTx& tx, const std::string& base)
+{
+    auto select = tx.prepare("SELECT id FROM types WHERE base = :base");
+    select.bind(":base", base);
+    if (TRY(select.step()))
+        return select.integer(0);
+    auto insert = tx.prepare("INSERT INTO types (base, bookkeeping) VALUES (:base, :bookkeeping)");
+    TRY(insert.bind(":base", base).bind(":bookkeeping", is_bookkeeping(base)).run());
+    return tx.last_insert_id();
+}
+
+struct PostRow {
+    int64_t id = 0;
+    int64_t author = 0;
+    int64_t published_at = 0;
+    int64_t received_at = 0;
+};
+
+Result<PostRow> find_or_add_post(WriteTx& tx, int64_t owner, const Post& post)
+{
+    PostRow row;
+    row.author = TRY(name_id(tx, post.entity));
+    auto select = tx.prepare(R"(
+        SELECT id, published_at, received_at FROM posts
+        WHERE owner = :owner AND author = :author AND public_id = :id)");
+    select.bind(":owner", owner).bind(":author", row.author).bind(":id", post.id);
+    if (TRY(select.step())) {
+        row.id = select.integer(0);
+        row.published_at = select.integer(1);
+        row.received_at = select.integer(2);
+        return row;
+    }
+    auto insert = tx.prepare(R"(
+        INSERT INTO posts (owner, author, public_id, published_at, received_at)
+        VALUES (:owner, :author, :id, :published_at, :received_at))");
+    TRY(insert.bind(":owner", owner)
+            .bind(":author", row.author)
+            .bind(":id", post.id)
+            .bind(":published_at", post.published_at)
+            .bind(":received_at", post.received_at)
+            .run());
+    row.id = tx.last_insert_id();
+    row.published_at = post.published_at;
+    row.received_at = post.received_at;
+    return row;
+}
+
+// Exactly one version of a post is the latest: the greatest by (received_at, version id), section 2.6.
+Result<void> mark_latest(WriteTx& tx, int64_t post_row)
+{
+    auto update = tx.prepare(R"(
+        UPDATE versions SET latest = (id = (SELECT id FROM versions WHERE post = :post
+                                            ORDER BY received_at DESC, version_id DESC LIMIT 1))
+        WHERE post = :post)");
+    return update.bind(":post", post_row).run();
+}
+
+Result<void> insert_lists(WriteTx& tx, int64_t version, const Post& post)
+{
+    int64_t position = 0;
+    for (const auto& m : post.mentions) {
+        auto insert = tx.prepare("INSERT INTO mentions VALUES (:version, :position, :entity, :post, :public)");
+        TRY(insert.bind(":version", version)
+                .bind(":position", position++)
+                .bind(":entity", TRY(name_id(tx, post.mention_entity(m))))
+                .bind(":post", m.post)
+                .bind(":public", m.is_public)
+                .run());
+    }
+    position = 0;
+    for (const auto& p : post.version.parents) {
+        auto insert = tx.prepare("INSERT INTO parents VALUES (:version, :position, :entity, :post, :parent)");
+        TRY(insert.bind(":version", version)
+                .bind(":position", position++)
+                .bind(":entity", TRY(name_id(tx, p.entity.empty() ? post.entity : p.entity)))
+                .bind(":post", p.post.empty() ? post.id : p.post)
+                .bind(":parent", p.version)
+                .run());
+    }
+    position = 0;
+    for (const auto& a : post.attachments) {
+        auto insert = tx.prepare(R"(
+            INSERT INTO version_attachments
+            VALUES (:version, :position, :category, :content_type, :name, :digest, :size))");
+        TRY(insert.bind(":version", version)
+                .bind(":position", position++)
+                .bind(":category", a.category)
+                .bind(":content_type", a.content_type)
+                .bind(":name", a.name)
+                .bind(":digest", a.digest)
+                .bind(":size", a.size)
+                .run());
+    }
+    for (const auto& entity : post.permissions.entities) {
+        auto insert = tx.prepare("INSERT OR IGNORE INTO version_entities VALUES (:version, :entity)");
+        TRY(insert.bind(":version", version).bind(":entity", TRY(name_id(tx, entity))).run());
+    }
+    for (const auto& group : post.permissions.groups) {
+        auto insert = tx.prepare("INSERT OR IGNORE INTO version_groups VALUES (:version, :post)");
+        TRY(insert.bind(":version", version).bind(":post", group).run());
+    }
+    return {};
+}
+
+Result<std::optional<Post>> load_first(ReadTx& tx, Sql& sql)
+{
+    auto select = tx.prepare(sql.text);
+    for (auto& binding : sql.bindings)
+        binding(select);
+    if (!TRY(select.step()))
+        return std::optional<Post>();
+    return load_version(tx, select.integer(0));
+}
+
+}  // namespace
+
+Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
+{
+    if (TRY(find_version(tx, owner, post.entity, post.id, post.version.id)) != 0)
+        return fail(ErrorKind::Conflict, "this version is there already");
+    TypeUri type = TRY(parse_type(post.type));
+    PostRow row = TRY(find_or_add_post(tx, owner, post));
+    auto insert = tx.prepare(R"(
+        INSERT INTO versions (post, owner, author, version_id, type, fragment, post_published_at,
+                              post_received_at, published_at, received_at, public, latest)
+        VALUES (:post, :owner, :author, :version_id, :type, :fragment, :post_published_at,
+                :post_received_at, :published_at, :received_at, :public, 0))");
+    TRY(insert.bind(":post", row.id)
+            .bind(":owner", owner)
+            .bind(":author", row.author)
+            .bind(":version_id", post.version.id)
+            .bind(":type", TRY(type_id(tx, type.base)))
+            .bind(":fragment", type.fragment)
+            .bind(":post_published_at", row.published_at)
+            .bind(":post_received_at", row.received_at)
+            .bind(":published_at", post.version.published_at)
+            .bind(":received_at", post.version.received_at)
+            .bind(":public", post.permissions.is_public)
+            .run());
+    int64_t version = tx.last_insert_id();
+    auto body = tx.prepare("INSERT INTO bodies VALUES (:version, :body)");
+    TRY(body.bind(":version", version).bind(":body", write_post(post, Audience::owner())).run());
+    TRY(insert_lists(tx, version, post));
+    TRY(mark_latest(tx, row.id));
+    return version;
+}
+
+Result<int64_t> find_version(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                             std::string_view version_id)
+{
+    auto select = tx.prepare(R"(
+        SELECT v.id FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
+        JOIN versions v ON v.post = p.id
+        WHERE n.entity = :author AND (v.version_id = :version OR (:version = '' AND v.latest = 1)))");
+    select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    return TRY(select.step()) ? select.integer(0) : int64_t(0);
+}
+
+Result<std::optional<Post>> load_version(ReadTx& tx, int64_t version_row)
+{
+    auto select = tx.prepare("SELECT body FROM bodies WHERE version = :version");
+    select.bind(":version", version_row);
+    if (!TRY(select.step()))
+        return std::optional<Post>();
+    Post post = TRY(parse_post(select.text(0)));
+    return std::optional<Post>(std::move(post));
+}
+
+Result<std::optional<Post>> load_post(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                                      std::string_view version_id, const Viewer& viewer)
+{
+    Sql sql = TRY(visible_condition(tx, owner, viewer));
+    sql.text = R"(
+        SELECT v.id FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
+        JOIN versions v ON v.post = p.id
+        WHERE n.entity = :author AND (:version = '' OR v.version_id = :version) AND )" +
+               sql.text + " ORDER BY v.received_at DESC, v.version_id DESC LIMIT 1";
+    sql.bindings.push_back([=](Statement& s) {
+        s.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    });
+    return load_first(tx, sql);
+}
+
+Result<FeedPage> load_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer)
+{
+    FeedSql feed = TRY(feed_select(tx, owner, query, viewer));
+    auto select = tx.prepare(feed.sql.text);
+    for (auto& binding : feed.sql.bindings)
+        binding(select);
+    FeedPage page;
+    bool more = false;
+    while (TRY(select.step())) {
+        if (page.posts.size() == static_cast<size_t>(query.limit)) {
+            more = true;
+            break;
+        }
+        auto post = TRY(load_version(tx, select.integer(0)));
+        if (post)
+            page.posts.push_back(std::move(*post));
+    }
+    if (feed.ascending)
+        std::reverse(page.posts.begin(), page.posts.end());
+    if (page.posts.empty())
+        return page;
+
+    // Is there anything beyond the page's ends, within the filters? (section 4.2, `pages`)
+    auto exists = [&](std::optional<Cursor> newer_than, std::optional<Cursor> older_than) -> Result<bool> {
+        FeedQuery probe = query;
+        probe.limit = 1;
+        probe.since.reset();
+        probe.until = std::move(newer_than);
+        probe.before = std::move(older_than);
+        FeedSql sql = TRY(feed_select(tx, owner, probe, viewer));
+        auto statement = tx.prepare(sql.sql.text);
+        for (auto& binding : sql.sql.bindings)
+            binding(statement);
+        return statement.step();
+    };
+    const Post& first = page.posts.front();
+    const Post& last = page.posts.back();
+    page.older = !feed.ascending && more;
+    if (feed.ascending || query.until)
+        page.older = TRY(exists({}, Cursor{sort_time(last, query.sort), last.version.id}));
+    page.newer = feed.ascending && more;
+    if (query.before)
+        page.newer = page.newer || TRY(exists(Cursor{sort_time(first, query.sort), first.version.id}, {}));
+    return page;
+}
+
+Result<int64_t> count_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer)
+{
+    Sql sql = TRY(feed_count(tx, owner, query, viewer));
+    auto select = tx.prepare(sql.text);
+    for (auto& binding : sql.bindings)
+        binding(select);
+    return TRY(select.step()) ? select.integer(0) : int64_t(0);
+}
+
+Result<bool> delete_post(WriteTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                         std::string_view version_id)
+{
+    int64_t author_id = TRY(name_id(tx, author));
+    auto tombstone = tx.prepare("INSERT OR IGNORE INTO tombstones VALUES (:owner, :author, :post, :version)");
+    TRY(tombstone.bind(":owner", owner)
+            .bind(":author", author_id)
+            .bind(":post", post_id)
+            .bind(":version", version_id)
+            .run());
+    auto select = tx.prepare("SELECT id FROM posts WHERE owner = :owner AND author = :author AND public_id = :post");
+    select.bind(":owner", owner).bind(":author", author_id).bind(":post", post_id);
+    if (!TRY(select.step()))
+        return false;
+    int64_t post_row = select.integer(0);
+    if (!version_id.empty()) {
+        auto one = tx.prepare("DELETE FROM versions WHERE post = :post AND version_id = :version");
+        TRY(one.bind(":post", post_row).bind(":version", version_id).run());
+        if (tx.changes() == 0)
+            return false;
+        TRY(mark_latest(tx, post_row));
+        auto left = tx.prepare("SELECT 1 FROM versions WHERE post = :post LIMIT 1");
+        left.bind(":post", post_row);
+        if (TRY(left.step()))
+            return true;
+    }
+    auto all = tx.prepare("DELETE FROM posts WHERE id = :post");
+    TRY(all.bind(":post", post_row).run());
+    return true;
+}
+
+Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                        std::string_view version_id)
+{
+    auto select = tx.prepare(R"(
+        SELECT 1 FROM tombstones t JOIN names n ON n.id = t.author
+        WHERE t.owner = :owner AND n.entity = :author AND t.public_id = :post AND t.version_id IN ('', :version))");
+    select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    return select.step();
+}
+
+Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view author)
+{
+    auto select = tx.prepare(R"(
+        SELECT count(*) FROM versions v JOIN names n ON n.id = v.author
+        WHERE v.owner = :owner AND n.entity = :author)");
+    select.bind(":owner", owner).bind(":author", author);
+    return TRY(select.step()) ? select.integer(0) : int64_t(0);
+}
+
+Result<void> add_group_member(WriteTx& tx, int64_t owner, std::string_view group_post, std::string_view member,
+                              std::string_view member_post)
+{
+    auto insert = tx.prepare("INSERT OR REPLACE INTO group_members VALUES (:owner, :group, :member, :post)");
+    return insert.bind(":owner", owner)
+        .bind(":group", group_post)
+        .bind(":member", TRY(name_id(tx, member)))
+        .bind(":post", member_post)
+        .run();
+}
+
+Result<std::string> remove_group_member(WriteTx& tx, int64_t owner, std::string_view group_post,
+                                        std::string_view member)
+{
+    auto remove = tx.prepare(R"(
+        DELETE FROM group_members WHERE owner = :owner AND group_post = :group
+            AND member = (SELECT id FROM names WHERE entity = :member) RETURNING member_post)");
+    remove.bind(":owner", owner).bind(":group", group_post).bind(":member", member);
+    std::string post;
+    while (TRY(remove.step()))
+        post = remove.text(0);
+    return post;
+}
+
+}  // namespace bivouac::store

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/base/bounded_queue.h>
+#include <bivouac/base/files.h>
+#include <bivouac/base/log.h>
+#include <bivouac/store/store.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "database.h"
+#include "migrations.h"
+
+namespace bivouac::store {
+
+namespace {
+
+// What one commit takes at most: enough that a slow disk (10 ms a sync) still gives thousands of writes a second.
+constexpr size_t kBatch = 64;
+
+struct Job {
+    std::function<Result<void>(WriteTx&)> function;
+    std::function<void(Result<void>)> done;
+};
+
+}  // namespace
+
+struct Store::Impl {
+    Clock& clock;
+    std::unique_ptr<Database> writer;
+    BoundedQueue<Job> queue;
+    std::thread thread;
+
+    std::mutex readers_mutex;
+    std::condition_variable reader_free;
+    std::vector<std::unique_ptr<Database>> readers;  // the idle ones
+
+    Impl(Clock& c, size_t limit) : clock(c), queue(limit) {}
+
+    void run()
+    {
+        while (auto first = queue.pop()) {
+            std::vector<Job> batch;
+            batch.push_back(std::move(*first));
+            while (batch.size() < kBatch) {
+                auto next = queue.try_pop();
+                if (!next)
+                    break;
+                batch.push_back(std::move(*next));
+            }
+            commit(batch);
+        }
+    }
+
+    void commit(std::vector<Job>& batch)
+    {
+        std::vector<Result<void>> results;
+        std::vector<std::function<void()>> actions;
+        Result<void> began = writer->execute("BEGIN IMMEDIATE");
+        for (auto& job : batch) {
+            results.push_back(began.ok() ? run_one(job, actions) : began);
+            if (!began.ok() || !writer->in_autocommit())
+                continue;
+            // A full disk makes SQLite roll back the whole transaction by itself: what was done before in
+            // this batch is gone and must not be acknowledged.
+            for (auto& result : results)
+                if (result.ok())
+                    result = results.back();
+            actions.clear();
+            began = writer->execute("BEGIN IMMEDIATE");
+        }
+        if (began.ok()) {
+            Result<void> committed = writer->execute("COMMIT");
+            if (!committed.ok()) {
+                (void)writer->execute("ROLLBACK").ok();
+                actions.clear();
+                for (auto& result : results)
+                    if (result.ok())
+                        result = committed;
+            }
+        }
+        for (auto& action : actions)
+            action();
+        for (size_t i = 0; i < batch.size(); ++i)
+            batch[i].done(std::move(results[i]));
+    }
+
+    Result<void> run_one(Job& job, std::vector<std::function<void()>>& actions)
+    {
+        TRY(writer->execute("SAVEPOINT job"));
+        WriteTx tx(*writer, clock.now_ms());
+        Result<void> result = fail(ErrorKind::Internal, "a write failed");
+        try {
+            result = job.function(tx);
+        } catch (const std::exception&) {
+            // The text of an exception may hold what was being written.
+            log::error("an exception reached the writer; the write was rolled back");
+        }
+        if (!result.ok()) {
+            if (!writer->in_autocommit()) {
+                (void)writer->execute("ROLLBACK TO job").ok();
+                (void)writer->execute("RELEASE job").ok();
+            }
+            return result;
+        }
+        TRY(writer->execute("RELEASE job"));
+        for (auto& action : tx.actions_)
+            actions.push_back(std::move(action));
+        return result;
+    }
+};
+
+Store::Store(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl))
+{
+}
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& path, const DataKeys& keys, bool create,
+                                           StoreOptions options, Clock& clock)
+{
+    if (create && file_exists(path))
+        return fail(ErrorKind::Conflict, "there is a database already");
+    if (!create && !file_exists(path))
+        return fail(ErrorKind::NotFound, "there is no database");
+    auto impl = std::make_unique<Impl>(clock, options.queue);
+    // One after another: two connections that open a WAL at the same time can find it locked.
+    impl->writer = TRY(Database::open(path, keys, create ? Database::Access::Create : Database::Access::ReadWrite,
+                                      options.cache_kib_writer));
+    TRY(migrate(*impl->writer));
+    for (int i = 0; i < options.readers; ++i)
+        impl->readers.push_back(
+            TRY(Database::open(path, keys, Database::Access::ReadOnly, options.cache_kib_reader)));
+    impl->thread = std::thread([raw = impl.get()] { raw->run(); });
+    return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Store::~Store()
+{
+    impl_->queue.close();
+    if (impl_->thread.joinable())
+        impl_->thread.join();
+    impl_->readers.clear();  // before the writer, which checkpoints when it is the last
+}
+
+Result<void> Store::write_blocking(std::function<Result<void>(WriteTx&)> function)
+{
+    std::promise<Result<void>> promise;
+    auto future = promise.get_future();
+    Job job{std::move(function), [&](Result<void> result) { promise.set_value(std::move(result)); }};
+    if (!impl_->queue.push(std::move(job)))
+        return fail(ErrorKind::Unavailable, "the node is stopping");
+    return future.get();
+}
+
+void Store::write_async(std::function<Result<void>(WriteTx&)> function, std::function<void(Result<void>)> done)
+{
+    auto shared = std::make_shared<std::function<void(Result<void>)>>(std::move(done));
+    Job job{std::move(function), [shared](Result<void> result) { (*shared)(std::move(result)); }};
+    if (!impl_->queue.push(std::move(job)))
+        (*shared)(fail(ErrorKind::Unavailable, "the node is stopping"));
+}
+
+Result<void> Store::read_blocking(const std::function<void(ReadTx&)>& function)
+{
+    std::unique_ptr<Database> reader;
+    {
+        std::unique_lock lock(impl_->readers_mutex);
+        impl_->reader_free.wait(lock, [this] { return !impl_->readers.empty(); });
+        reader = std::move(impl_->readers.back());
+        impl_->readers.pop_back();
+    }
+    Result<void> result = reader->execute("BEGIN");
+    if (result.ok()) {
+        try {
+            ReadTx tx(*reader, impl_->clock.now_ms());
+            function(tx);
+        } catch (const std::exception&) {
+            log::error("an exception reached a reader");
+            result = fail(ErrorKind::Internal, "a read failed");
+        }
+        (void)reader->execute("COMMIT").ok();
+    }
+    {
+        std::lock_guard lock(impl_->readers_mutex);
+        impl_->readers.push_back(std::move(reader));
+    }
+    impl_->reader_free.notify_one();
+    return result;
+}
+
+Clock& Store::clock()
+{
+    return impl_->clock;
+}
+
+}  // namespace bivouac::store

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/model/canonical_json.h>
+#include <bivouac/model/limits.h>
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/protocol.h>
+#include <bivouac/store/attachments.h>
+#include <bivouac/store/deliveries.h>
+#include <bivouac/store/posts.h>
+#include <bivouac/store/relationships.h>
+#include <bivouac/tent/receive.h>
+#include <bivouac/tent/relationships.h>
+
+#include <algorithm>
+
+namespace bivouac::tent {
+
+namespace {
+
+bool mentions_us(const Self& self, const Post& post)
+{
+    return std::any_of(post.mentions.begin(), post.mentions.end(),
+                       [&](const Mention& m) { return post.mention_entity(m) == self.entity; });
+}
+
+// Types by which servers keep their relationship in order; everything else is content.
+bool is_between_servers(const std::string& base)
+{
+    return base == type::kRelationshipBase || base == type::kSubscriptionBase || base == type::kDeleteBase ||
+           base == type::kMetaBase;
+}
+
+Result<void> on_delete(store::WriteTx& tx, const Self& self, const Post& post)
+{
+    for (const auto& ref : post.refs) {
+        if (!ref.entity.empty() && ref.entity != post.entity)
+            continue;  // nobody deletes other people's posts (section 7.8)
+        TRY(store::delete_post(tx, self.id, post.entity, ref.post, ref.version));
+        if (!ref.version.empty())
+            continue;
+        auto ended = TRY(store::remove_subscription_by_post(tx, self.id, post.entity, ref.post));
+        if (!ended || ended->target != self.entity)
+            continue;
+        bool still_follows = false;
+        for (const auto& left : TRY(store::subscriptions_of(tx, self.id, post.entity, self.entity)))
+            still_follows = still_follows || !type_matches(left.selector, type::kMeta) || left.selector == kAllTypes;
+        if (!still_follows)
+            TRY(follower_left(tx, self, post.entity));
+    }
+    return {};
+}
+
+Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& post, store::Relationship& peer)
+{
+    if (!mentions_us(self, post))
+        return {};
+    Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
+    std::string selector = TRY(string_member(content, "type"));
+    if (selector.empty())
+        return fail(ErrorKind::Invalid, "Invalid Attributes: /content/type is required");
+    TRY(store::add_subscription(tx, self.id, {post.entity, self.entity, selector, post.id}));
+    // Every server subscribes to the meta posts of those it knows: that is no wish to follow.
+    if (selector != kAllTypes && type_matches(selector, type::kMeta))
+        return {};
+    if (!peer.follower.empty())
+        return {};  // denied and blocked stay so; approved needs no second question
+    if (TRY(store::count_followers(tx, self.id, "pending")) >= limits::kPendingFollowers)
+        return fail(ErrorKind::TooMany, "too many wait to be approved");
+    peer.follower = "pending";
+    peer.follower_since = tx.now_ms();
+    return store::save_relationship(tx, peer);
+}
+
+Result<void> on_meta(store::WriteTx& tx, const Post& post, store::Relationship& peer)
+{
+    Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
+    // A move to another entity is announced differently (section 1.6); until then the entity must stay.
+    if (content.value("entity", Json()) != post.entity)
+        return fail(ErrorKind::Invalid, "Entity mismatch!");
+    auto servers = content.find("servers");
+    if (servers == content.end() || !servers->is_array())
+        return fail(ErrorKind::Invalid, "Invalid Attributes: /content/servers is required");
+    peer.servers = servers->dump();
+    return store::save_relationship(tx, peer);
+}
+
+Result<void> on_relationship(store::WriteTx& tx, const Self& self, const Post& post, store::Relationship& peer)
+{
+    if (!mentions_us(self, post))
+        return {};
+    if (peer.their_post.empty())
+        peer.their_post = post.id;
+    // "subscriber": she has us as a subscriber, so she approved us (section 7.1).
+    bool subscriber = post.type == type::kRelationshipSubscriber || post.type == type::kRelationshipMutual;
+    if (!peer.following.empty())
+        peer.following = subscriber                     ? "approved"
+                         : peer.following == "approved" ? "requested"
+                                                        : peer.following;
+    return store::save_relationship(tx, peer);
+}
+
+}  // namespace
+
+Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string& peer,
+                         const std::string& url_entity, const std::string& url_post, const Json& body)
+{
+    Received out;
+    Post& post = out.post;
+    post = TRY(post_from_json(body));
+    if (post.entity.empty())
+        post.entity = url_entity;  // the Go client sends neither (section 7.5)
+    if (post.id.empty())
+        post.id = url_post;
+    if (post.entity != peer || url_entity != peer || post.id != url_post)
+        return fail(ErrorKind::Forbidden, "not the entity behind these credentials");
+    const std::string base = TRY(parse_type(post.type)).base;
+    if (base == type::kCredentialsBase || base == type::kAppBase || base == type::kAppAuthBase)
+        return fail(ErrorKind::Forbidden, "such posts are not delivered");
+
+    post.received_at = post.version.received_at = tx.now_ms();
+    post.app.id.clear();
+    if (post.version.id.empty()) {
+        if (post.published_at == 0)
+            post.published_at = tx.now_ms();
+        if (post.version.published_at == 0)
+            post.version.published_at = tx.now_ms();
+        post.version.id = version_id_of(post);
+    } else {
+        Json complete = body;
+        complete["entity"] = post.entity;
+        complete["id"] = post.id;
+        if (!version_id_verifies(complete, post.version.id))
+            return fail(ErrorKind::Invalid, "Invalid version id");
+        if (post.published_at == 0 || post.version.published_at == 0)
+            return fail(ErrorKind::Invalid, "Invalid Attributes: /published_at is required");
+    }
+    // Who else may read it is her business; we only know that it is not public (section 2.3).
+    post.permissions.entities.clear();
+    post.permissions.groups.clear();
+    for (const auto& a : post.attachments)
+        if (a.digest.empty())
+            return fail(ErrorKind::Invalid, "Invalid Attributes: an attachment needs a digest");
+
+    if (TRY(store::find_version(tx, self.id, post.entity, post.id, post.version.id)) != 0 ||
+        TRY(store::is_deleted(tx, self.id, post.entity, post.id, post.version.id)))
+        return out;
+
+    auto known = TRY(store::find_relationship(tx, self.id, peer));
+    if (!known)
+        return fail(ErrorKind::Forbidden, "no relationship");
+    store::Relationship relationship = std::move(*known);
+    const bool wanted = !relationship.following.empty() || relationship.follower == "approved";
+    if (!is_between_servers(base) && !wanted) {
+        if (!mentions_us(self, post))
+            return out;
+        // Held: it shows once its author is approved (or followed). Bounded, and told, so nothing is lost.
+        if (TRY(store::count_versions_by(tx, self.id, peer)) >= limits::kHeldPostsPerPeer)
+            return fail(ErrorKind::TooMany, "too many posts from somebody who is not approved");
+    }
+    TRY(store::insert_version(tx, self.id, post));
+    out.stored = true;
+
+    if (base == type::kDeleteBase)
+        TRY(on_delete(tx, self, post));
+    else if (base == type::kSubscriptionBase)
+        TRY(on_subscription(tx, self, post, relationship));
+    else if (base == type::kMetaBase)
+        TRY(on_meta(tx, post, relationship));
+    else if (base == type::kRelationshipBase)
+        TRY(on_relationship(tx, self, post, relationship));
+    if (wanted) {
+        for (const auto& a : post.attachments) {
+            if (a.size > static_cast<int64_t>(limits::kAttachmentBytes) || TRY(store::has_blob(tx, a.digest)))
+                continue;
+            TRY(store::enqueue_fetch(tx, self.id, peer, a.digest, a.size));
+            out.fetches = true;
+        }
+    }
+    return out;
+}
+
+}  // namespace bivouac::tent

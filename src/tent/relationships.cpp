@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/base/bytes.h>
+#include <bivouac/base/clock.h>
+#include <bivouac/model/json.h>
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/protocol.h>
+#include <bivouac/store/credentials.h>
+#include <bivouac/store/deliveries.h>
+#include <bivouac/store/posts.h>
+#include <bivouac/tent/publish.h>
+#include <bivouac/tent/relationships.h>
+#include <bivouac/tor/onion_address.h>
+
+#include <algorithm>
+
+namespace bivouac::tent {
+
+namespace {
+
+Result<store::Relationship> relationship_with(store::ReadTx& tx, const Self& self, const std::string& peer)
+{
+    auto known = TRY(store::find_relationship(tx, self.id, peer));
+    if (known)
+        return std::move(*known);
+    store::Relationship fresh;
+    fresh.owner = self.id;
+    fresh.peer = peer;
+    return fresh;
+}
+
+Post draft_for(const std::string& peer, const char* type)
+{
+    Post draft = private_draft(type);
+    Mention mention;
+    mention.entity = peer;
+    draft.mentions.push_back(std::move(mention));
+    draft.permissions.entities.push_back(peer);
+    return draft;
+}
+
+// A credentials post (section 5.8) for a relationship post, and its key in the table that authenticates.
+Result<std::string> make_credentials(store::WriteTx& tx, const Self& self, const Post& target,
+                                     const std::string& peer)
+{
+    std::string key = to_base64url(system_random().bytes(32));
+    Post draft = private_draft(type::kCredentialsForRelationship);
+    draft.content = Json({{"hawk_key", key}, {"hawk_algorithm", kHawkAlgorithm}}).dump();
+    Mention mention;
+    mention.post = target.id;
+    mention.type = target.type;
+    draft.mentions.push_back(std::move(mention));
+    Post post = TRY(publish(tx, self, std::move(draft), Deliver::Nobody));
+    TRY(store::add_credentials(tx, {self.id, post.id, key, "relationship", target.id, peer}));
+    return post.id;
+}
+
+// A repeated handshake leaves older keys behind. The one before the newest stays until the newest is used
+// (section 7.2, "Repetition"); what is older goes.
+Result<void> drop_old_keys(store::WriteTx& tx, const Self& self, const std::string& peer)
+{
+    std::vector<std::pair<std::string, std::string>> old;
+    {
+        auto select = tx.prepare(R"(
+            SELECT c.hawk_id, c.target_post FROM credentials c JOIN names n ON n.id = c.peer
+            WHERE c.owner = :owner AND n.entity = :peer AND c.kind = 'relationship'
+            ORDER BY c.id DESC LIMIT -1 OFFSET 2)");
+        select.bind(":owner", self.id).bind(":peer", peer);
+        while (TRY(select.step()))
+            old.emplace_back(select.text(0), select.text(1));
+    }
+    for (const auto& [hawk_id, target] : old) {
+        TRY(store::remove_credentials_of(tx, self.id, target));
+        TRY(store::delete_post(tx, self.id, self.entity, hawk_id, ""));
+        TRY(store::delete_post(tx, self.id, self.entity, target, ""));
+    }
+    return {};
+}
+
+Result<void> store_theirs(store::WriteTx& tx, const Self& self, const TheirSide& theirs)
+{
+    for (const Post* post : {&theirs.meta, &theirs.relationship})
+        if (!post->id.empty() &&
+            TRY(store::find_version(tx, self.id, post->entity, post->id, post->version.id)) == 0)
+            TRY(store::insert_version(tx, self.id, *post));
+    return {};
+}
+
+void take_theirs(store::Relationship& relationship, const TheirSide& theirs)
+{
+    relationship.state = "active";
+    relationship.servers = theirs.servers;
+    relationship.their_post = theirs.relationship.id;
+    relationship.their_hawk_id = theirs.hawk_id;
+    relationship.their_hawk_key = theirs.hawk_key;
+    relationship.tries = 0;
+    relationship.next_try_at = 0;
+    relationship.last_problem.clear();
+}
+
+// Our relationship post with a new fragment, as a new version (section 7.1). It is delivered by its mention.
+Result<void> publish_relationship(store::WriteTx& tx, const Self& self, const store::Relationship& relationship,
+                                  const char* type, store::Order order = store::Order::InTurn)
+{
+    int64_t row = TRY(store::find_version(tx, self.id, self.entity, relationship.our_post, ""));
+    auto current = TRY(store::load_version(tx, row));
+    if (!current || current->type == type)
+        return {};
+    Post draft = draft_for(relationship.peer, type);
+    draft.id = current->id;
+    draft.mentions[0].post = relationship.their_post;
+    draft.mentions[0].type = relationship.their_post.empty() ? "" : type::kRelationship;
+    Parent parent;
+    parent.version = current->version.id;
+    draft.version.parents.push_back(std::move(parent));
+    Post post = TRY(publish(tx, self, std::move(draft), Deliver::Nobody));
+    int64_t version = TRY(store::find_version(tx, self.id, self.entity, post.id, post.version.id));
+    return store::enqueue_delivery(tx, self.id, relationship.peer, version, order);
+}
+
+Result<void> leave_followers_group(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    std::string member_post = TRY(store::remove_group_member(tx, self.id, self.followers_group, entity));
+    if (!member_post.empty())
+        TRY(store::delete_post(tx, self.id, self.entity, member_post, ""));
+    return {};
+}
+
+Result<store::Relationship> asked_to_follow(store::ReadTx& tx, const Self& self, const std::string& entity)
+{
+    auto known = TRY(store::find_relationship(tx, self.id, entity));
+    if (!known || known->follower.empty())
+        return fail(ErrorKind::NotFound, "she has not asked to follow; see: bivouac followers");
+    return std::move(*known);
+}
+
+}  // namespace
+
+Result<std::string> peer_entity(std::string_view text)
+{
+    std::string entity(text);
+    std::transform(entity.begin(), entity.end(), entity.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (entity.find("://") == std::string::npos)
+        entity = "http://" + entity;
+    if (entity.ends_with('/'))
+        entity.pop_back();
+    if (!peer_host(entity))
+        return fail(ErrorKind::Invalid, "not an onion address: it looks like http://<56 letters and digits>.onion "
+                                        "(check that all of it was copied)");
+    return entity;
+}
+
+std::optional<std::string> peer_host(std::string_view entity)
+{
+    // Plain http: Tor itself authenticates and encrypts an onion (section 15).
+    constexpr std::string_view kScheme = "http://";
+    if (!entity.starts_with(kScheme) || !is_entity_url(entity))
+        return std::nullopt;
+    std::string_view rest = entity.substr(kScheme.size());
+    std::string host(rest.substr(0, rest.find('/')));
+    if (!tor::is_valid_onion_host(host))
+        return std::nullopt;
+    return host;
+}
+
+Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    if (entity == self.entity)
+        return fail(ErrorKind::Invalid, "this is your own address");
+    auto relationship = TRY(relationship_with(tx, self, entity));
+    if (!relationship.following.empty())
+        return relationship;
+    if (relationship.follower == "blocked")
+        return fail(ErrorKind::Conflict, "this entity is blocked; approve or deny it first");
+    Post draft = draft_for(entity, type::kSubscriptionAll);
+    draft.content = Json({{"type", kAllTypes}}).dump();
+    Post subscription = TRY(publish(tx, self, std::move(draft)));  // its mention delivers it
+    TRY(store::add_subscription(tx, self.id, {self.entity, entity, kAllTypes, subscription.id}));
+    relationship.following = "connecting";
+    relationship.following_post = subscription.id;
+    relationship.next_try_at = 0;
+    TRY(store::save_relationship(tx, relationship));
+    return relationship;
+}
+
+Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(relationship_with(tx, self, entity));
+    if (relationship.following.empty())
+        return fail(ErrorKind::NotFound, "you do not follow this entity; see: bivouac following");
+    TRY(store::remove_subscription_by_post(tx, self.id, self.entity, relationship.following_post));
+    auto deleted = delete_own(tx, self, relationship.following_post, "");
+    if (!deleted.ok() && deleted.error().kind != ErrorKind::NotFound)
+        return std::move(deleted).error();
+    relationship.following.clear();
+    relationship.following_post.clear();
+    return store::save_relationship(tx, relationship);
+}
+
+Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(asked_to_follow(tx, self, entity));
+    if (relationship.follower == "approved")
+        return {};
+    relationship.follower = "approved";
+    relationship.follower_since = tx.now_ms();
+    TRY(store::save_relationship(tx, relationship));
+    Post member = private_draft(type::kGroupMember);
+    member.content = Json({{"entity", entity}}).dump();
+    Mention group;
+    group.post = self.followers_group;
+    group.type = type::kGroup;
+    member.mentions.push_back(std::move(group));
+    Post post = TRY(publish(tx, self, std::move(member), Deliver::Nobody));
+    TRY(store::add_group_member(tx, self.id, self.followers_group, entity, post.id));
+    return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber);
+}
+
+Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(asked_to_follow(tx, self, entity));
+    relationship.follower = "denied";
+    relationship.follower_since = tx.now_ms();
+    TRY(store::save_relationship(tx, relationship));
+    return leave_followers_group(tx, self, entity);
+}
+
+Result<void> block(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(relationship_with(tx, self, entity));
+    if (entity == self.entity)
+        return fail(ErrorKind::Invalid, "this is your own address");
+    if (!relationship.following.empty()) {
+        TRY(unfollow(tx, self, entity));
+        relationship = TRY(relationship_with(tx, self, entity));
+    }
+    relationship.follower = "blocked";
+    relationship.follower_since = tx.now_ms();
+    TRY(store::save_relationship(tx, relationship));
+    TRY(leave_followers_group(tx, self, entity));
+    return store::drop_deliveries(tx, self.id, entity);
+}
+
+Result<void> follower_left(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(relationship_with(tx, self, entity));
+    if (relationship.follower != "pending" && relationship.follower != "approved")
+        return {};
+    relationship.follower.clear();
+    relationship.follower_since = 0;
+    TRY(store::save_relationship(tx, relationship));
+    return leave_followers_group(tx, self, entity);
+}
+
+Result<OurSide> initiate(store::WriteTx& tx, const Self& self, const std::string& peer)
+{
+    auto relationship = TRY(relationship_with(tx, self, peer));
+    if (relationship.state == "initiated") {
+        // The same R_A and C_A as in the last try (section 7.2, "Failure").
+        int64_t row = TRY(store::find_version(tx, self.id, self.entity, relationship.our_post, ""));
+        if (auto post = TRY(store::load_version(tx, row)))
+            return OurSide{std::move(*post), relationship.our_hawk_id};
+    }
+    Post initial = TRY(publish(tx, self, draft_for(peer, type::kRelationshipInitial), Deliver::Nobody));
+    std::string hawk_id = TRY(make_credentials(tx, self, initial, peer));
+    relationship.state = "initiated";
+    relationship.our_post = initial.id;
+    relationship.our_hawk_id = hawk_id;
+    TRY(store::save_relationship(tx, relationship));
+    TRY(drop_old_keys(tx, self, peer));
+    return OurSide{std::move(initial), hawk_id};
+}
+
+Result<OurSide> accept(store::WriteTx& tx, const Self& self, const TheirSide& theirs)
+{
+    auto relationship = TRY(relationship_with(tx, self, theirs.entity));
+    if (relationship.follower == "blocked")
+        return fail(ErrorKind::Forbidden, "blocked");
+    TRY(store_theirs(tx, self, theirs));
+    Post draft = draft_for(theirs.entity, type::kRelationship);
+    draft.mentions[0].post = theirs.relationship.id;
+    draft.mentions[0].type = type::kRelationshipInitial;
+    Post ours = TRY(publish(tx, self, std::move(draft), Deliver::Nobody));
+    std::string hawk_id = TRY(make_credentials(tx, self, ours, theirs.entity));
+    take_theirs(relationship, theirs);
+    relationship.our_post = ours.id;
+    relationship.our_hawk_id = hawk_id;
+    TRY(store::save_relationship(tx, relationship));
+    TRY(drop_old_keys(tx, self, theirs.entity));
+    // Step 7: asynchronously, and before anything else that waits for her.
+    int64_t version = TRY(store::find_version(tx, self.id, self.entity, ours.id, ours.version.id));
+    TRY(store::enqueue_delivery(tx, self.id, theirs.entity, version, store::Order::Ahead));
+    // A follower whose data was lost and who comes again stays approved: tell her new records so.
+    if (relationship.follower == "approved")
+        TRY(publish_relationship(tx, self, relationship, type::kRelationshipSubscriber));
+    return OurSide{std::move(ours), hawk_id};
+}
+
+Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& theirs)
+{
+    auto relationship = TRY(relationship_with(tx, self, theirs.entity));
+    TRY(store_theirs(tx, self, theirs));
+    const bool crossed = relationship.state == "active";  // they were faster with a handshake of their own
+    take_theirs(relationship, theirs);
+    TRY(store::save_relationship(tx, relationship));
+    TRY(publish_relationship(tx, self, relationship, type::kRelationship, store::Order::Ahead));
+    if (crossed)
+        return {};
+    // Step 12: their meta post shall reach us whenever it changes.
+    Post draft = draft_for(theirs.entity, type::kSubscriptionMeta);
+    draft.content = Json({{"type", type::kMeta}}).dump();
+    Post subscription = TRY(publish(tx, self, std::move(draft)));
+    return store::add_subscription(tx, self.id, {self.entity, theirs.entity, type::kMeta, subscription.id});
+}
+
+Result<void> delivered(store::WriteTx& tx, const Self& self, const std::string& peer, const Post& post)
+{
+    auto relationship = TRY(relationship_with(tx, self, peer));
+    if (relationship.following != "connecting" || relationship.following_post != post.id)
+        return {};
+    relationship.following = "requested";
+    return store::save_relationship(tx, relationship);
+}
+
+Result<void> make_followers_group(store::WriteTx& tx, const Self& self)
+{
+    Post group = private_draft(type::kGroup);
+    group.id = self.followers_group;
+    group.content = Json({{"name", "followers"}}).dump();
+    TRY(publish(tx, self, std::move(group), Deliver::Nobody));
+    return {};
+}
+
+}  // namespace bivouac::tent

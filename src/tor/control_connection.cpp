@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control_connection.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace bivouac::tor {
+
+namespace {
+
+// tor answers at once; one that does not is stopped or stuck.
+constexpr int64_t kReplyMs = 30'000;
+
+}  // namespace
+
+Result<int> connect_control_socket(const std::string& address, bool blocking)
+{
+    const int type = SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK);
+    auto refused = [&](int number) {
+        return fail(ErrorKind::Unavailable, "no tor answers at " + address + ": " + std::strerror(number));
+    };
+    auto connected = [&](int fd, const sockaddr* to, socklen_t length) -> Result<int> {
+        if (fd < 0)
+            return refused(errno);
+        if (::connect(fd, to, length) != 0 && errno != EINPROGRESS) {
+            Error error = refused(errno);
+            ::close(fd);
+            return error;
+        }
+        return fd;
+    };
+    if (address.starts_with("unix:/")) {
+        sockaddr_un to{};
+        to.sun_family = AF_UNIX;
+        std::string path = address.substr(5);
+        if (path.size() >= sizeof to.sun_path)
+            return fail(ErrorKind::Invalid, "the path of tor's control socket is too long");
+        std::memcpy(to.sun_path, path.c_str(), path.size() + 1);
+        return connected(::socket(AF_UNIX, type, 0), reinterpret_cast<sockaddr*>(&to), sizeof to);
+    }
+    constexpr std::string_view kLoopback = "127.0.0.1:";
+    int port = 0;
+    std::string_view digits = std::string_view(address).substr(std::min(kLoopback.size(), address.size()));
+    auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (!address.starts_with(kLoopback) || code != std::errc() || end != digits.data() + digits.size() || port < 1 ||
+        port > 65535)
+        return fail(ErrorKind::Invalid, "tor's control address must be 127.0.0.1:PORT or unix:/path");
+    // An IPv4 socket: Tails' filter finds its client by the IPv4 connection.
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return connected(::socket(AF_INET, type, 0), reinterpret_cast<sockaddr*>(&to), sizeof to);
+}
+
+Result<void> ControlConnection::open(const std::string& address)
+{
+    close();
+    fd_ = TRY(connect_control_socket(address, false));
+    reader_ = {};
+    event_ = event_new(
+        loop_.base(), fd_, EV_READ | EV_PERSIST,
+        [](evutil_socket_t, short, void* self) { static_cast<ControlConnection*>(self)->readable(); }, this);
+    event_add(event_, nullptr);
+    return {};
+}
+
+void ControlConnection::close()
+{
+    if (fd_ < 0)
+        return;
+    event_free(std::exchange(event_, nullptr));
+    ::close(std::exchange(fd_, -1));
+    deadline_.cancel();
+    fail_waiting();
+}
+
+void ControlConnection::fail_waiting()
+{
+    auto waiting = std::move(waiting_);
+    waiting_.clear();
+    for (auto& done : waiting)
+        done(fail(ErrorKind::Unavailable, "tor's control connection ended"));
+}
+
+void ControlConnection::broken()
+{
+    if (fd_ < 0)
+        return;
+    close();
+    if (on_close)
+        on_close();
+}
+
+void ControlConnection::restart_deadline()
+{
+    if (waiting_.empty())
+        deadline_.cancel();
+    else
+        deadline_ = loop_.after(kReplyMs, [this] { broken(); });
+}
+
+Task<Result<Reply>> ControlConnection::command(std::string_view line)
+{
+    if (fd_ < 0)
+        co_return fail(ErrorKind::Unavailable, "tor's control connection ended");
+    // Commands are short and few: they fit into the socket's buffer, and one that does not is a stuck tor.
+    char end[] = "\r\n";
+    iovec parts[] = {{const_cast<char*>(line.data()), line.size()}, {end, 2}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(line.size() + 2)) {
+        loop_.post([this] { broken(); });
+        co_return fail(ErrorKind::Unavailable, "tor's control connection ended");
+    }
+    co_return co_await suspend<Result<Reply>>([this](auto done) {
+        waiting_.push_back(std::move(done));
+        restart_deadline();
+    });
+}
+
+void ControlConnection::readable()
+{
+    char buffer[16 << 10];
+    ssize_t n = ::recv(fd_, buffer, sizeof buffer, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0)
+        return broken();
+    auto replies = reader_.feed({buffer, static_cast<size_t>(n)});
+    if (!replies.ok())
+        return broken();
+    for (auto& reply : *replies) {
+        // Events may come before the reply of the command just sent (control-spec 4.1).
+        if (reply.is_event()) {
+            for (const auto& line : reply.lines)
+                if (on_event)
+                    on_event(line.text);
+            continue;
+        }
+        if (waiting_.empty())
+            return broken();
+        auto done = std::move(waiting_.front());
+        waiting_.pop_front();
+        restart_deadline();
+        done(std::move(reply));
+        if (fd_ < 0)
+            return;  // what was resumed closed the connection
+    }
+}
+
+}  // namespace bivouac::tor

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A tor process of our own: torrc, start, last words, end. Its log is kept in memory only. Loop thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <bivouac/base/event_loop.h>
+#include <bivouac/base/result.h>
+
+struct event;
+
+namespace bivouac::tor {
+
+struct ChildOptions {
+    std::string directory;
+    std::string extra_torrc_file;
+    std::string program;
+};
+
+class TorChild {
+public:
+    TorChild(EventLoop& loop, ChildOptions options);
+    ~TorChild();  // kills what is left
+    TorChild(const TorChild&) = delete;
+    TorChild& operator=(const TorChild&) = delete;
+
+    // NotFound: no tor program. Invalid: the extra file cannot be used.
+    Result<void> start();
+    bool running() const { return pid_ > 0; }
+    // Once tor has written it: "127.0.0.1:PORT".
+    std::optional<std::string> control_address() const;
+    // What tor said last, for telling a person why it ended.
+    std::string last_words() const;
+    // SIGTERM, after a second SIGKILL; `done` when it is gone. At once when nothing runs.
+    void end(std::function<void()> done);
+
+    std::function<void()> on_exit;  // it ended by itself
+
+private:
+    void read_output();
+    void check_exit();
+    void gone();
+
+    EventLoop& loop_;
+    ChildOptions options_;
+    pid_t pid_ = -1;
+    int output_fd_ = -1;
+    event* output_event_ = nullptr;
+    std::string partial_line_;
+    std::deque<std::string> lines_;
+    EventLoop::Timer exit_timer_;
+    EventLoop::Timer kill_timer_;
+    std::function<void()> ended_;
+};
+
+}  // namespace bivouac::tor
