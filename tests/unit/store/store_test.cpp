@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include <bivouac/base/files.h>
+
+#include "store_fixture.h"
+
+using namespace bivouac;
+using namespace bivouac::store;
+
+namespace {
+
+Result<void> put(WriteTx& tx, const std::string& entity)
+{
+    TRY(name_id(tx, entity));
+    return {};
+}
+
+int64_t count_names(Store& store)
+{
+    auto count = store.read([](ReadTx& tx) -> Result<int64_t> {
+        auto select = tx.prepare("SELECT count(*) FROM names");
+        TRY(select.step());
+        return select.integer(0);
+    });
+    REQUIRE(count.ok());
+    return *count;
+}
+
+}  // namespace
+
+TEST_CASE("what was written is there after opening again, and only with the key")
+{
+    TestStore test;
+    test.write([](WriteTx& tx) { return put(tx, "http://a.onion"); });
+    test.open(false);
+    CHECK(count_names(*test.store) == 1);
+    test.store.reset();
+    DataKeys other = make_data_keys(system_random());
+    auto wrong = Store::open(test.path(), other, false);
+    REQUIRE_FALSE(wrong.ok());
+    CHECK(wrong.error().kind == ErrorKind::Forbidden);
+    test.open(false);
+}
+
+TEST_CASE("a function that fails leaves nothing, and its neighbours in the same commit stay")
+{
+    TestStore test;
+    std::vector<std::thread> threads;
+    std::atomic<int> good{0};
+    for (int i = 0; i < 50; ++i)
+        threads.emplace_back([&, i] {
+            auto result = test.store->write([&](WriteTx& tx) -> Result<void> {
+                TRY(put(tx, "http://" + std::to_string(i) + ".onion"));
+                if (i % 2)
+                    return fail(ErrorKind::Invalid, "odd");
+                return {};
+            });
+            if (result.ok())
+                ++good;
+        });
+    for (auto& thread : threads)
+        thread.join();
+    CHECK(good == 25);
+    CHECK(count_names(*test.store) == 25);
+}
+
+TEST_CASE("an exception in a write rolls it back and the store goes on")
+{
+    TestStore test;
+    auto result = test.store->write([](WriteTx& tx) -> Result<void> {
+        TRY(put(tx, "http://a.onion"));
+        throw std::runtime_error("boom");
+    });
+    CHECK_FALSE(result.ok());
+    CHECK(count_names(*test.store) == 0);
+    test.write([](WriteTx& tx) { return put(tx, "http://b.onion"); });
+    CHECK(count_names(*test.store) == 1);
+}
+
+TEST_CASE("actions after the commit run only when it succeeded")
+{
+    TestStore test;
+    int ran = 0;
+    test.write([&](WriteTx& tx) -> Result<void> {
+        tx.after_commit([&] { ++ran; });
+        return put(tx, "http://a.onion");
+    });
+    (void)test.store->write([&](WriteTx& tx) -> Result<void> {
+        tx.after_commit([&] { ran += 100; });
+        return fail(ErrorKind::Invalid, "no");
+    }).ok();
+    CHECK(ran == 1);
+}
+
+TEST_CASE("nothing readable is in the file or its journal")
+{
+    TestStore test;
+    const std::string secret = "http://findmeifyoucan.onion";
+    test.write([&](WriteTx& tx) { return put(tx, secret); });
+    for (const char* suffix : {"", "-wal"}) {
+        auto bytes = read_file(test.path() + suffix, 64u << 20);
+        REQUIRE(bytes.ok());
+        CHECK(bytes->find("findmeifyoucan") == std::string::npos);
+        CHECK(bytes->find("CREATE TABLE") == std::string::npos);
+        CHECK(bytes->substr(0, 15) != "SQLite format 3");
+    }
+}
+
+TEST_CASE("a database of a newer version, or of another program, is refused and left as it is")
+{
+    TestStore test;
+    test.write([](WriteTx& tx) -> Result<void> { return tx.prepare("PRAGMA user_version=99").run(); });
+    test.store.reset();
+    auto newer = Store::open(test.path(), test.keys, false);
+    REQUIRE_FALSE(newer.ok());
+    CHECK(newer.error().detail.find("newer version") != std::string::npos);
+
+    TestStore other;
+    other.write([](WriteTx& tx) -> Result<void> { return tx.prepare("PRAGMA application_id=7").run(); });
+    other.store.reset();
+    auto foreign = Store::open(other.path(), other.keys, false);
+    REQUIRE_FALSE(foreign.ok());
+    CHECK(foreign.error().detail.find("another program") != std::string::npos);
+}
+
+TEST_CASE("a full disk fails the write with clear words, loses nothing and is over when there is room")
+{
+    TestStore test;
+    test.write([](WriteTx& tx) { return put(tx, "http://kept.onion"); });
+    auto big = [](WriteTx& tx) -> Result<void> {
+        auto insert = tx.prepare("INSERT INTO blobs (digest, size) VALUES (NULL, 0)");
+        TRY(insert.run());
+        auto chunk = tx.prepare("INSERT INTO blob_chunks VALUES (:blob, 0, :data)");
+        return chunk.bind(":blob", tx.last_insert_id()).bind_blob(":data", std::string(4 << 20, 'x')).run();
+    };
+    // SQLite's own bound on the file stands in for the disk's: the same error, at the same place.
+    test.write([](WriteTx& tx) -> Result<void> { return tx.prepare("PRAGMA max_page_count=120").run(); });
+    auto full = test.store->write(big);
+    REQUIRE_FALSE(full.ok());
+    CHECK(full.error().kind == ErrorKind::NoSpace);
+    CHECK(count_names(*test.store) == 1);
+    test.write([](WriteTx& tx) -> Result<void> { return tx.prepare("PRAGMA max_page_count=1000000").run(); });
+    CHECK(test.store->write(big).ok());
+}
+
+TEST_CASE("many threads write and read at once and every acknowledged write is there")
+{
+    TestStore test;
+    std::vector<std::thread> threads;
+    std::atomic<int> written{0};
+    for (int t = 0; t < 8; ++t)
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < 50; ++i) {
+                auto result = test.store->write([&](WriteTx& tx) {
+                    return put(tx, "http://" + std::to_string(t * 1000 + i) + ".onion");
+                });
+                if (result.ok())
+                    ++written;
+                (void)count_names(*test.store);
+            }
+        });
+    for (auto& thread : threads)
+        thread.join();
+    CHECK(written == 400);
+    CHECK(count_names(*test.store) == 400);
+}
