@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// libcurl's multi-socket interface on the loop: curl says which sockets and which timer it wants, the loop
-// calls it back. make_handle() is the only place that makes a request handle.
+// How: one CURLM per proxy address, driven by libevent (CURLMOPT_SOCKETFUNCTION, CURLMOPT_TIMERFUNCTION).
+// A coroutine is never resumed inside a callback of curl: what is finished is collected first and resumed
+// after curl has returned, since a resumed coroutine starts new requests or takes things down.
 #include <bivouac/relay/http_client.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <map>
+#include <new>
 #include <unordered_map>
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <bivouac/base/bytes.h>
 #include <bivouac/tor/onion_address.h>
 #include <bivouac/tor/socks_reply.h>
 
@@ -22,469 +25,627 @@ namespace bivouac::relay {
 
 namespace {
 
-constexpr size_t kHeaderBytes = 32u << 10;
-constexpr size_t kHeaderFields = 100;
-constexpr int64_t kConnectMs = 90'000;
-constexpr long kStallSeconds = 60;
+constexpr long kConnectTimeoutMs = 90'000;  // a first circuit to an onion
+constexpr long kStalledSeconds = 60;
 constexpr long kIdleConnections = 64;
-constexpr long kConnectionLifeSeconds = 540;  // below the ten minutes after which Tor takes a new circuit
-constexpr uint64_t kErrorBodyBytes = 64u << 10;  // of an answer that is not the file we asked for
-
-struct CurlDone {
-    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-    void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
-using Handle = std::unique_ptr<CURL, CurlDone>;
-using Url = std::unique_ptr<CURLU, CurlDone>;
+constexpr long kConnectionLifeSeconds = 540;  // below tor's MaxCircuitDirtiness of 600 s
+constexpr size_t kHeaderBytes = 32u << 10;
+constexpr size_t kHeaderFields = 256;
+// The same for every installation: it tells nothing.
+constexpr const char* kUserAgent = "Tent";
+constexpr const char* kStopping = "stopping";
 
 struct Proxy {
-    std::string url;         // socks5h://...
-    std::string unix_path;   // one of these two is what may be opened
-    uint16_t port = 0;
+    std::string url;  // socks5h: names go to tor, nothing is looked up here
+    sockaddr_storage address{};
+    socklen_t length = 0;
+
+    bool is(const curl_sockaddr& other) const
+    {
+        return other.addrlen >= sizeof(sa_family_t) && other.family == address.ss_family &&
+               same_target(other.addr);
+    }
+
+private:
+    bool same_target(const sockaddr& other) const
+    {
+        if (address.ss_family == AF_UNIX)
+            return std::strcmp(reinterpret_cast<const sockaddr_un&>(other).sun_path,
+                               reinterpret_cast<const sockaddr_un&>(address).sun_path) == 0;
+        const auto& a = reinterpret_cast<const sockaddr_in&>(other);
+        const auto& b = reinterpret_cast<const sockaddr_in&>(address);
+        return a.sin_addr.s_addr == b.sin_addr.s_addr && a.sin_port == b.sin_port;
+    }
 };
 
-Result<Proxy> parse_proxy(const std::string& address)
+Result<Proxy> parse_proxy(std::string_view text)
 {
     Proxy proxy;
-    if (address.starts_with("unix:/")) {
-        proxy.unix_path = address.substr(5);
-        proxy.url = "socks5h://localhost" + proxy.unix_path;
+    if (text.starts_with("unix:/")) {
+        std::string_view path = text.substr(5);
+        auto& to = reinterpret_cast<sockaddr_un&>(proxy.address);
+        to.sun_family = AF_UNIX;
+        if (path.size() >= sizeof to.sun_path || path.find('\0') != std::string_view::npos)
+            return fail(ErrorKind::Invalid, "the path of tor's SOCKS socket is too long");
+        std::memcpy(to.sun_path, path.data(), path.size());
+        proxy.length = sizeof to;
+        proxy.url = "socks5h://localhost";
+        for (char c : path)
+            proxy.url += c == '/' ? "/" : percent_encode(std::string_view(&c, 1));
         return proxy;
     }
     constexpr std::string_view kLoopback = "127.0.0.1:";
     int port = 0;
-    if (address.starts_with(kLoopback)) {
-        for (char c : address.substr(kLoopback.size())) {
-            port = c >= '0' && c <= '9' && port <= 65535 ? port * 10 + (c - '0') : 65536;
-        }
-    }
-    if (port < 1 || port > 65535)
+    std::string_view digits = text.substr(std::min(kLoopback.size(), text.size()));
+    auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (!text.starts_with(kLoopback) || code != std::errc() || end != digits.data() + digits.size() || port < 1 ||
+        port > 65535)
         return fail(ErrorKind::Invalid, "tor's SOCKS address must be 127.0.0.1:PORT or unix:/path");
-    proxy.port = static_cast<uint16_t>(port);
-    proxy.url = "socks5h://" + address;
+    auto& to = reinterpret_cast<sockaddr_in&>(proxy.address);
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    proxy.length = sizeof to;
+    proxy.url = "socks5h://127.0.0.1:" + std::to_string(port);
     return proxy;
 }
 
-// The second lock: whatever a handle was told, a socket goes to Tor's SOCKS port or nowhere.
-curl_socket_t open_socks_only(void* argument, curlsocktype, curl_sockaddr* address)
+struct UrlFree {
+    void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+using Url = std::unique_ptr<CURLU, UrlFree>;
+
+std::optional<std::string> url_part(CURLU* url, CURLUPart part)
 {
-    const auto* proxy = static_cast<const Proxy*>(argument);
-    bool right = false;
-    if (address->family == AF_INET && proxy->port != 0) {
-        sockaddr_in to{};
-        std::memcpy(&to, &address->addr, std::min<size_t>(sizeof to, address->addrlen));
-        right = to.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && to.sin_port == htons(proxy->port);
-    } else if (address->family == AF_UNIX && !proxy->unix_path.empty()) {
-        right = true;
-    }
-    return right ? ::socket(address->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : CURL_SOCKET_BAD;
+    char* text = nullptr;
+    if (curl_url_get(url, part, &text, 0) != CURLUE_OK)
+        return std::nullopt;
+    std::string out = text;
+    curl_free(text);
+    return out;
 }
 
-// Parsed by curl itself, and handed to it as parsed: checker and fetcher cannot disagree.
-Result<Url> check_url(const std::string& text)
+// What is checked here is the very object that curl fetches, so that the two cannot disagree about the host.
+Result<Url> checked_url(const std::string& text)
 {
-    Error refused = fail(ErrorKind::Invalid, "not an address that we fetch from: it must be http and a v3 onion");
+    auto refused = [](const char* why) { return fail(ErrorKind::Invalid, std::string("the URL is refused: ") + why); };
+    if (text.find_first_of(std::string_view("\0#", 2)) != std::string::npos)
+        return refused("it has a fragment");
     Url url(curl_url());
-    if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) != CURLUE_OK)
-        return refused;
-    auto part = [&](CURLUPart which) {
-        char* value = nullptr;
-        std::string out;
-        if (curl_url_get(url.get(), which, &value, 0) == CURLUE_OK)
-            out = value;
-        curl_free(value);
-        return out;
-    };
-    if (part(CURLUPART_SCHEME) != "http" || !tor::is_valid_onion_host(part(CURLUPART_HOST)))
-        return refused;
+    if (!url)
+        throw std::bad_alloc();
+    if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) != CURLUE_OK)
+        return refused("it has not the form of one");
+    if (url_part(url.get(), CURLUPART_SCHEME) != "http")
+        return refused("only http is spoken between onions");
+    if (url_part(url.get(), CURLUPART_USER) || url_part(url.get(), CURLUPART_PASSWORD) ||
+        url_part(url.get(), CURLUPART_OPTIONS))
+        return refused("it names a user");
+    auto host = url_part(url.get(), CURLUPART_HOST);
+    if (!host || !tor::is_valid_onion_host(*host))
+        return refused("its host is not a version 3 onion address");
+    if (url_part(url.get(), CURLUPART_PORT) == "0")
+        return refused("its port is 0");
     return url;
 }
 
-// CURLPX_* back to the number that the SOCKS server sent.
+bool is_token(std::string_view text)
+{
+    constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               kMarks.find(c) != std::string_view::npos;
+    });
+}
+
 unsigned socks_reply_of(long code)
 {
     switch (code) {
-    case CURLPX_REPLY_GENERAL_SERVER_FAILURE: return 1;
-    case CURLPX_REPLY_NOT_ALLOWED: return 2;
-    case CURLPX_REPLY_NETWORK_UNREACHABLE: return 3;
-    case CURLPX_REPLY_HOST_UNREACHABLE: return 4;
-    case CURLPX_REPLY_CONNECTION_REFUSED: return 5;
-    case CURLPX_REPLY_TTL_EXPIRED: return 6;
-    case CURLPX_REPLY_COMMAND_NOT_SUPPORTED: return 7;
-    case CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED: return 8;
-    default: return 0x100;  // Tor's extended codes arrive as "unassigned"
+    case CURLPX_REPLY_GENERAL_SERVER_FAILURE: return 0x01;
+    case CURLPX_REPLY_NOT_ALLOWED: return 0x02;
+    case CURLPX_REPLY_NETWORK_UNREACHABLE: return 0x03;
+    case CURLPX_REPLY_HOST_UNREACHABLE: return 0x04;
+    case CURLPX_REPLY_CONNECTION_REFUSED: return 0x05;
+    case CURLPX_REPLY_TTL_EXPIRED: return 0x06;
+    case CURLPX_REPLY_COMMAND_NOT_SUPPORTED: return 0x07;
+    case CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED: return 0x08;
+    case CURLPX_REPLY_UNASSIGNED: return 0xff;  // tor's extended codes; curl does not say which
+    default: return 0;
     }
 }
 
-std::string_view trim(std::string_view text)
+Error error_of(CURL* easy, CURLcode code)
 {
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' || text.back() == '\n'))
-        text.remove_suffix(1);
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-        text.remove_prefix(1);
-    return text;
+    std::string words;
+    long proxy_code = 0;
+    curl_off_t pretransfer_us = 0;
+    switch (code) {
+    case CURLE_PROXY:
+        curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &proxy_code);
+        if (unsigned reply = socks_reply_of(proxy_code))
+            words = tor::meaning_of_socks_reply(reply).words;
+        else if (proxy_code == CURLPX_CLOSED)
+            words = "tor closed the connection";
+        else
+            words = "tor's SOCKS port does not answer as it should";
+        break;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_PROXY: words = "tor's SOCKS port does not answer"; break;
+    case CURLE_OPERATION_TIMEDOUT:
+        curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
+        words = pretransfer_us == 0 ? "the onion could not be reached in time" : "the answer did not come in time";
+        break;
+    case CURLE_GOT_NOTHING: words = "the other side closed the connection without an answer"; break;
+    case CURLE_PARTIAL_FILE: words = "the answer was cut off"; break;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR: words = "the connection broke off"; break;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING: words = "what answers there does not speak HTTP"; break;
+    case CURLE_FILESIZE_EXCEEDED: return fail(ErrorKind::TooLarge, "the answer is larger than allowed");
+    default: words = std::string("the request failed: ") + curl_easy_strerror(code);
+    }
+    return fail(ErrorKind::Unavailable, std::move(words));
 }
 
-}  // namespace
+void init_curl_once()
+{
+    static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (done != CURLE_OK)
+        throw std::bad_alloc();
+}
 
-struct HttpClient::Impl {
-    struct Transfer {
-        Impl& client;
-        OutRequest request;
-        std::shared_ptr<const Proxy> proxy;
-        // The handle goes first: it points into the other two.
-        Url url;
-        std::unique_ptr<curl_slist, CurlDone> header_list;
-        Handle handle;
-        InResponse response;
-        size_t header_bytes = 0;
-        uint64_t body_bytes = 0;
-        std::optional<Error> problem;  // why we ended it ourselves
-        std::function<void(Result<InResponse>)> done;
+// One request on its way. The callbacks of curl get its address, so it does not move.
+struct Transfer {
+    OutRequest request;
+    InResponse response;
+    std::function<void(Result<InResponse>)> done;
+    Proxy proxy;
+    Url url;
+    CURL* easy = nullptr;
+    curl_slist* fields = nullptr;
+    size_t header_bytes = 0;
+    bool headers_ended = false;
+    uint64_t body_bytes = 0;
+    std::optional<Error> error;  // ours, in front of curl's "write error"
+
+    ~Transfer()
+    {
+        if (easy)
+            curl_easy_cleanup(easy);
+        curl_slist_free_all(fields);
+    }
+
+    Result<void> prepare();
+    Result<void> prepare_fields();
+    void header_line(std::string_view line);
+    bool body(std::string_view piece);
+    Result<InResponse> result(CURLcode code);
+};
+
+size_t on_header(char* bytes, size_t size, size_t count, void* argument)
+{
+    auto* transfer = static_cast<Transfer*>(argument);
+    transfer->header_line({bytes, size * count});
+    return transfer->error ? 0 : size * count;
+}
+
+size_t on_body(char* bytes, size_t size, size_t count, void* argument)
+{
+    return static_cast<Transfer*>(argument)->body({bytes, size * count}) ? size * count : 0;
+}
+
+// The second lock: whatever else is wrong, no socket goes anywhere but to the SOCKS port.
+curl_socket_t on_open_socket(void* argument, curlsocktype purpose, curl_sockaddr* address)
+{
+    const auto* transfer = static_cast<const Transfer*>(argument);
+    if (purpose != CURLSOCKTYPE_IPCXN || !transfer->proxy.is(*address))
+        return CURL_SOCKET_BAD;
+    return ::socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+Result<void> Transfer::prepare_fields()
+{
+    auto add = [this](const std::string& line) {
+        curl_slist* longer = curl_slist_append(fields, line.c_str());
+        if (!longer)
+            throw std::bad_alloc();
+        fields = longer;
     };
+    // curl's own additions would tell curl from others; a name without a value takes one away.
+    add("Expect:");
+    for (const char* name : {"Accept", "Content-Type"})
+        if (!net::find_header(request.headers, name))
+            add(std::string(name) + ":");
+    for (const auto& [name, value] : request.headers) {
+        if (!is_token(name) || value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+            return fail(ErrorKind::Invalid, "a header of the request is not valid");
+        add(value.empty() ? name + ";" : name + ": " + value);
+    }
+    return {};
+}
 
-    EventLoop& loop;
-    CURLM* multi = nullptr;
-    std::shared_ptr<const Proxy> proxy;
-    EventLoop::Timer timer;
-    std::unordered_map<curl_socket_t, event*> sockets;
-    std::map<CURL*, std::unique_ptr<Transfer>> transfers;
-    bool stopped = false;
+// The one place that makes a request handle.
+Result<void> Transfer::prepare()
+{
+    if (proxy.url.empty() || proxy.length == 0)
+        return fail(ErrorKind::Unavailable, "there is no tor to send through");
+    if (request.isolation.user.empty() || request.isolation.user.starts_with("<torS0X>") ||
+        request.isolation.user.size() > 255 || request.isolation.password.size() > 255)
+        return fail(ErrorKind::Internal, "a request without its own circuit");
+    if (!is_token(request.method) || request.method.size() > 32)
+        return fail(ErrorKind::Invalid, "the method of the request is not valid");
+    url = TRY(checked_url(request.url));
+    TRY(prepare_fields());
+    easy = curl_easy_init();
+    if (!easy)
+        throw std::bad_alloc();
+    if (!request.spool_directory.empty())
+        response.spool = std::make_unique<Spool>(request.spool_directory);
 
-    explicit Impl(EventLoop& l) : loop(l)
+    CURLcode worst = CURLE_OK;
+    auto set = [&](CURLoption option, auto value) {
+        CURLcode code = curl_easy_setopt(easy, option, value);
+        if (code != CURLE_OK)
+            worst = code;
+    };
+    set(CURLOPT_PRIVATE, this);
+    set(CURLOPT_CURLU, url.get());
+    set(CURLOPT_PATH_AS_IS, 1L);
+    set(CURLOPT_PROTOCOLS_STR, "http");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+
+    set(CURLOPT_PROXY, proxy.url.c_str());
+    set(CURLOPT_NOPROXY, "");  // without it a no_proxy variable makes curl go direct
+    set(CURLOPT_PRE_PROXY, "");
+    set(CURLOPT_PROXYUSERNAME, request.isolation.user.c_str());
+    set(CURLOPT_PROXYPASSWORD, request.isolation.password.c_str());
+    set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC));
+    set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
+    set(CURLOPT_OPENSOCKETDATA, this);
+
+    const int64_t timeout_ms = std::max<int64_t>(request.timeout_ms, 1);
+    set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_ms));
+    set(CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(kConnectTimeoutMs, static_cast<long>(timeout_ms)));
+    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    set(CURLOPT_LOW_SPEED_TIME, kStalledSeconds);
+    set(CURLOPT_MAXLIFETIME_CONN, kConnectionLifeSeconds);
+
+    set(CURLOPT_HEADERFUNCTION, &on_header);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_WRITEFUNCTION, &on_body);
+    set(CURLOPT_WRITEDATA, this);
+    set(CURLOPT_USERAGENT, kUserAgent);
+    set(CURLOPT_HTTPHEADER, fields);
+
+    if (request.method == "HEAD") {
+        // Content-Length of a HEAD speaks of a body that does not come: no MAXFILESIZE here.
+        set(CURLOPT_NOBODY, 1L);
+    } else {
+        // Looks at the announced size only; the write callback counts what comes.
+        if (request.limit_bytes > 0)
+            set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(std::min<uint64_t>(request.limit_bytes, 1ull << 62)));
+        bool with_body = !request.body.empty() || request.method == "POST" || request.method == "PUT";
+        if (with_body) {
+            set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+            set(CURLOPT_POSTFIELDS, request.body.data());
+        }
+        set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    }
+    if (worst != CURLE_OK)
+        return fail(ErrorKind::Internal, std::string("a request cannot be made: ") + curl_easy_strerror(worst));
+    return {};
+}
+
+void Transfer::header_line(std::string_view line)
+{
+    header_bytes += line.size();
+    if (header_bytes > kHeaderBytes || response.headers.size() >= kHeaderFields) {
+        error = fail(ErrorKind::TooLarge, "the header of the answer is larger than allowed");
+        return;
+    }
+    while (line.ends_with('\n') || line.ends_with('\r'))
+        line.remove_suffix(1);
+    if (line.starts_with("HTTP/") && (headers_ended || response.headers.empty())) {
+        // A new block: what came before was "100 Continue" or the like.
+        response.headers.clear();
+        headers_ended = false;
+        return;
+    }
+    if (line.empty()) {
+        headers_ended = true;
+        return;
+    }
+    if (headers_ended)
+        return;  // trailers tell us nothing
+    auto trimmed = [](std::string_view text) {
+        size_t first = text.find_first_not_of(" \t");
+        if (first == std::string_view::npos)
+            return std::string_view();
+        return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    };
+    if (line.front() == ' ' || line.front() == '\t') {
+        if (!response.headers.empty())
+            response.headers.back().value += " " + std::string(trimmed(line));
+        return;
+    }
+    size_t colon = line.find(':');
+    if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
+        return;
+    response.headers.push_back({std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
+}
+
+bool Transfer::body(std::string_view piece)
+{
+    if (piece.size() > request.limit_bytes - body_bytes) {
+        error = fail(ErrorKind::TooLarge, "the answer is larger than allowed");
+        return false;
+    }
+    body_bytes += piece.size();
+    if (!response.spool) {
+        response.body += piece;
+        return true;
+    }
+    auto written = response.spool->append(piece);
+    if (!written.ok())
+        error = std::move(written).error();
+    return !error;
+}
+
+Result<InResponse> Transfer::result(CURLcode code)
+{
+    if (error)
+        return std::move(*error);
+    if (code != CURLE_OK)
+        return error_of(easy, code);
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 100 || status > 999)
+        return fail(ErrorKind::Unavailable, "what answers there does not speak HTTP");
+    response.status = static_cast<int>(status);
+    if (response.spool)
+        TRY(response.spool->finish());
+    return std::move(response);
+}
+
+struct Finished {
+    std::function<void(Result<InResponse>)> done;
+    Result<InResponse> result;
+};
+
+// Everything that goes through one SOCKS address. A new address gets a new one, so that no connection of the
+// old is used again; the old one ends with its last request.
+class Channel {
+public:
+    Channel(EventLoop& loop, Proxy proxy, std::function<void()> idle)
+        : loop_(loop)
+        , proxy_(std::move(proxy))
+        , idle_(std::move(idle))
+        , multi_(curl_multi_init())
     {
-        static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-        (void)ready;
-        make_multi();
+        if (!multi_)
+            throw std::bad_alloc();
+        curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Channel::on_socket);
+        curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+        curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Channel::on_timer);
+        curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+        curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
+        curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
     }
 
-    ~Impl()
+    ~Channel()
     {
-        for (auto& [handle, transfer] : transfers)
-            curl_multi_remove_handle(multi, handle);
-        transfers.clear();
-        drop_multi();
+        for (auto& [easy, transfer] : transfers_)
+            curl_multi_remove_handle(multi_, easy);
+        transfers_.clear();
+        curl_multi_cleanup(multi_);
+        for (auto& [fd, watch] : watches_)
+            event_free(watch);
+    }
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    void add(OutRequest request, std::function<void(Result<InResponse>)> done)
+    {
+        auto transfer = std::make_unique<Transfer>();
+        transfer->request = std::move(request);
+        transfer->proxy = proxy_;
+        auto prepared = transfer->prepare();
+        if (!prepared.ok())
+            return done(std::move(prepared).error());
+        CURL* easy = transfer->easy;
+        transfer->done = std::move(done);
+        // Starts nothing yet: it asks for a timer that fires at once.
+        if (curl_multi_add_handle(multi_, easy) != CURLM_OK) {
+            done = std::move(transfer->done);
+            return done(fail(ErrorKind::Internal, "a request cannot be started"));
+        }
+        transfers_.emplace(easy, std::move(transfer));
     }
 
-    void make_multi()
+    size_t count() const { return transfers_.size(); }
+    const std::string& proxy_url() const { return proxy_.url; }
+
+    std::vector<Finished> abort_all()
     {
-        multi = curl_multi_init();
-        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-        curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kIdleConnections);
+        std::vector<Finished> out;
+        for (auto& [easy, transfer] : transfers_) {
+            curl_multi_remove_handle(multi_, easy);
+            out.push_back({std::move(transfer->done), fail(ErrorKind::Unavailable, kStopping)});
+        }
+        transfers_.clear();
+        return out;
     }
 
-    void drop_multi()
-    {
-        timer.cancel();
-        curl_multi_cleanup(multi);
-        for (auto& [fd, ev] : sockets)
-            event_free(ev);
-        sockets.clear();
-    }
-
-    // --- curl asks for sockets and a timer ---
-
+private:
     static int on_socket(CURL*, curl_socket_t fd, int what, void* argument, void*)
     {
-        auto* self = static_cast<Impl*>(argument);
-        auto it = self->sockets.find(fd);
-        if (it != self->sockets.end()) {
+        auto* self = static_cast<Channel*>(argument);
+        auto& watches = self->watches_;
+        if (auto it = watches.find(fd); it != watches.end()) {
             event_free(it->second);
-            self->sockets.erase(it);
+            watches.erase(it);
         }
         if (what == CURL_POLL_REMOVE)
             return 0;
-        short flags = static_cast<short>(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
-                                         (what & CURL_POLL_OUT ? EV_WRITE : 0));
-        event* ev = event_new(self->loop.base(), fd, flags, on_ready, self);
-        event_add(ev, nullptr);
-        self->sockets[fd] = ev;
+        auto kind = static_cast<short>(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) |
+                                       ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
+        event* watch = event_new(self->loop_.base(), fd, kind, &Channel::on_ready, self);
+        if (!watch)
+            return -1;
+        event_add(watch, nullptr);
+        watches.emplace(fd, watch);
+        return 0;
+    }
+
+    static int on_timer(CURLM*, long timeout_ms, void* argument)
+    {
+        auto* self = static_cast<Channel*>(argument);
+        if (timeout_ms < 0)
+            self->timer_.cancel();
+        else
+            self->timer_ = self->loop_.after(timeout_ms, [self] { self->act(CURL_SOCKET_TIMEOUT, 0); });
         return 0;
     }
 
     static void on_ready(evutil_socket_t fd, short what, void* argument)
     {
-        auto* self = static_cast<Impl*>(argument);
-        int flags = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+        int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
+        static_cast<Channel*>(argument)->act(fd, mask);
+    }
+
+    void act(curl_socket_t fd, int mask)
+    {
         int running = 0;
-        curl_multi_socket_action(self->multi, fd, flags, &running);
-        self->complete_soon();
-    }
-
-    static int on_timer(CURLM*, long timeout_ms, void* argument)
-    {
-        auto* self = static_cast<Impl*>(argument);
-        if (timeout_ms < 0) {
-            self->timer.cancel();
-            return 0;
-        }
-        self->timer = self->loop.after(timeout_ms, [self] {
-            int running = 0;
-            curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-            self->complete_soon();
-        });
-        return 0;
-    }
-
-    // What ended is handed out from the loop and never from inside curl: who is resumed may start new requests.
-    void complete_soon()
-    {
-        CURLMsg* message = nullptr;
+        curl_multi_socket_action(multi_, fd, mask, &running);
+        std::vector<Finished> finished;
         int left = 0;
-        std::vector<std::pair<CURL*, CURLcode>> ended;
-        while ((message = curl_multi_info_read(multi, &left)))
-            if (message->msg == CURLMSG_DONE)
-                ended.emplace_back(message->easy_handle, message->data.result);
-        for (auto [handle, code] : ended) {
-            auto it = transfers.find(handle);
-            if (it == transfers.end())
+        while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+            if (message->msg != CURLMSG_DONE)
                 continue;
-            std::shared_ptr<Transfer> transfer = std::move(it->second);
-            transfers.erase(it);
-            Result<InResponse> result = outcome(*transfer, code);
-            curl_multi_remove_handle(multi, handle);
-            finish(std::move(transfer), std::move(result));
+            // The message does not outlive the removal of its handle.
+            CURL* easy = message->easy_handle;
+            CURLcode code = message->data.result;
+            auto it = transfers_.find(easy);
+            if (it == transfers_.end())
+                continue;
+            finished.push_back({std::move(it->second->done), it->second->result(code)});
+            curl_multi_remove_handle(multi_, easy);
+            transfers_.erase(it);
         }
+        // What is called now may destroy this object.
+        auto idle = transfers_.empty() && !finished.empty() ? idle_ : nullptr;
+        for (auto& one : finished)
+            one.done(std::move(one.result));
+        if (idle)
+            idle();
     }
 
-    void finish(std::shared_ptr<Transfer> transfer, Result<InResponse> result)
+    EventLoop& loop_;
+    Proxy proxy_;
+    std::function<void()> idle_;
+    CURLM* multi_;
+    EventLoop::Timer timer_;
+    std::unordered_map<curl_socket_t, event*> watches_;
+    std::unordered_map<CURL*, std::unique_ptr<Transfer>> transfers_;
+};
+
+}  // namespace
+
+struct HttpClient::Impl {
+    explicit Impl(EventLoop& l)
+        : loop(l)
     {
-        auto kept = std::make_shared<Result<InResponse>>(std::move(result));
-        loop.post([transfer, kept] {
-            auto done = std::move(transfer->done);
-            done(std::move(*kept));
-        });
     }
 
-    Result<InResponse> outcome(Transfer& transfer, CURLcode code)
+    EventLoop& loop;
+    bool stopping = false;
+    std::unique_ptr<Channel> current;
+    std::vector<std::unique_ptr<Channel>> old;
+    // Outlives this object in callbacks that come late.
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+
+    void drop_old()
     {
-        if (transfer.problem)
-            return std::move(*transfer.problem);
-        if (code == CURLE_OK) {
-            long status = 0;
-            curl_easy_getinfo(transfer.handle.get(), CURLINFO_RESPONSE_CODE, &status);
-            transfer.response.status = static_cast<int>(status);
-            if (transfer.response.spool)
-                TRY(transfer.response.spool->finish());
-            return std::move(transfer.response);
-        }
-        return fail(ErrorKind::Unavailable, words_for(transfer, code));
+        std::erase_if(old, [](const auto& channel) { return channel->count() == 0; });
     }
 
-    static std::string words_for(Transfer& transfer, CURLcode code)
+    void replace(std::unique_ptr<Channel> next)
     {
-        switch (code) {
-        case CURLE_PROXY: {
-            long reply = 0;
-            curl_easy_getinfo(transfer.handle.get(), CURLINFO_PROXY_ERROR, &reply);
-            return std::string(tor::meaning_of_socks_reply(socks_reply_of(reply)).words);
-        }
-        case CURLE_COULDNT_CONNECT:
-        case CURLE_COULDNT_RESOLVE_PROXY: return "tor's SOCKS port does not answer";
-        case CURLE_OPERATION_TIMEDOUT: return "no answer in time";
-        case CURLE_GOT_NOTHING: return "the other side closed the connection without an answer";
-        case CURLE_PARTIAL_FILE:
-        case CURLE_RECV_ERROR: return "the answer was cut off";
-        case CURLE_SEND_ERROR: return "the connection broke while sending";
-        case CURLE_WEIRD_SERVER_REPLY:
-        case CURLE_UNSUPPORTED_PROTOCOL: return "the answer is not HTTP";
-        default: return std::string("the request failed: ") + curl_easy_strerror(code);
-        }
-    }
-
-    // --- one request ---
-
-    static size_t on_header(char* bytes, size_t, size_t count, void* argument)
-    {
-        auto& transfer = *static_cast<Transfer*>(argument);
-        std::string_view line(bytes, count);
-        transfer.header_bytes += count;
-        auto refuse = [&](const char* why) {
-            transfer.problem = fail(ErrorKind::Unavailable, why);
-            return size_t(0);
-        };
-        if (transfer.header_bytes > kHeaderBytes || transfer.response.headers.size() > kHeaderFields)
-            return refuse("the answer's headers are too large");
-        if (line.starts_with("HTTP/")) {
-            // A new block: what came before was an interim answer.
-            transfer.response.headers.clear();
-            return count;
-        }
-        if (trim(line).empty())
-            return count;
-        if (line.front() == ' ' || line.front() == '\t')
-            return refuse("the answer's headers are malformed");
-        size_t colon = line.find(':');
-        if (colon == std::string_view::npos)
-            return refuse("the answer's headers are malformed");
-        transfer.response.headers.push_back(
-            {std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1)))});
-        return count;
-    }
-
-    static size_t on_body(char* bytes, size_t, size_t count, void* argument)
-    {
-        auto& transfer = *static_cast<Transfer*>(argument);
-        InResponse& response = transfer.response;
-        if (transfer.body_bytes == 0 && !transfer.request.spool_directory.empty()) {
-            long status = 0;
-            curl_easy_getinfo(transfer.handle.get(), CURLINFO_RESPONSE_CODE, &status);
-            if (status == 200)
-                response.spool = std::make_unique<Spool>(transfer.request.spool_directory, 64u << 10);
-        }
-        transfer.body_bytes += count;
-        const bool error_body = !transfer.request.spool_directory.empty() && !response.spool;
-        if (transfer.body_bytes > (error_body ? kErrorBodyBytes : transfer.request.limit_bytes)) {
-            transfer.problem = fail(ErrorKind::TooLarge, "the answer is larger than it may be");
-            return 0;
-        }
-        if (!response.spool) {
-            response.body.append(bytes, count);
-            return count;
-        }
-        auto kept = response.spool->append({bytes, count});
-        if (!kept.ok()) {
-            transfer.problem = kept.error();
-            return 0;
-        }
-        return count;
-    }
-
-    Result<void> make_handle(Transfer& transfer)
-    {
-        if (!proxy || proxy->url.empty())
-            return fail(ErrorKind::Unavailable, "tor is not ready");
-        transfer.proxy = proxy;
-        transfer.url = TRY(check_url(transfer.request.url));
-        transfer.handle.reset(curl_easy_init());
-        CURL* handle = transfer.handle.get();
-        const OutRequest& request = transfer.request;
-        if (!handle || request.isolation.user.empty())
-            return fail(ErrorKind::Internal, "a request cannot be made");
-        auto set = [handle](CURLoption option, auto value) { curl_easy_setopt(handle, option, value); };
-        // Where it goes: through the proxy, whatever the environment says, and by no other way.
-        if (curl_easy_setopt(handle, CURLOPT_PROXY, proxy->url.c_str()) != CURLE_OK ||
-            curl_easy_setopt(handle, CURLOPT_NOPROXY, "") != CURLE_OK ||
-            curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socks_only) != CURLE_OK)
-            return fail(ErrorKind::Internal, "a request cannot be made");
-        set(CURLOPT_OPENSOCKETDATA, transfer.proxy.get());
-        set(CURLOPT_PROXYUSERNAME, request.isolation.user.c_str());
-        set(CURLOPT_PROXYPASSWORD, request.isolation.password.c_str());
-        set(CURLOPT_CURLU, transfer.url.get());
-        set(CURLOPT_PROTOCOLS_STR, "http");
-        set(CURLOPT_PATH_AS_IS, 1L);
-        set(CURLOPT_FOLLOWLOCATION, 0L);
-        set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-        set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-        set(CURLOPT_MAXLIFETIME_CONN, kConnectionLifeSeconds);
-        // How long it may take.
-        set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
-        set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(request.timeout_ms, kConnectMs)));
-        set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-        set(CURLOPT_LOW_SPEED_TIME, kStallSeconds);
-        set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request.limit_bytes));
-        // What is said: the same from every bivouac.
-        set(CURLOPT_USERAGENT, "Tent");
-        bool has_accept = false;
-        auto add = [&](const std::string& line) {
-            transfer.header_list.reset(curl_slist_append(transfer.header_list.release(), line.c_str()));
-        };
-        for (const auto& header : request.headers) {
-            has_accept = has_accept || net::find_header({header}, "Accept").has_value();
-            add(header.name + ": " + header.value);
-        }
-        if (!has_accept)
-            add("Accept:");
-        add("Expect:");
-        if (request.method == "HEAD") {
-            set(CURLOPT_NOBODY, 1L);
-        } else if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
-            set(CURLOPT_POST, 1L);
-            set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-            set(CURLOPT_POSTFIELDS, request.body.data());
-            if (!net::find_header(request.headers, "Content-Type"))
-                add("Content-Type:");
-        }
-        if (request.method != "HEAD")
-            set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-        set(CURLOPT_HTTPHEADER, transfer.header_list.get());
-        set(CURLOPT_HEADERFUNCTION, on_header);
-        set(CURLOPT_HEADERDATA, &transfer);
-        set(CURLOPT_WRITEFUNCTION, on_body);
-        set(CURLOPT_WRITEDATA, &transfer);
-        return {};
-    }
-
-    void start(OutRequest request, std::function<void(Result<InResponse>)> done)
-    {
-        if (stopped)
-            return done(fail(ErrorKind::Unavailable, "the node is stopping"));
-        auto transfer = std::make_unique<Transfer>(
-            Transfer{*this, std::move(request), {}, {}, {}, {}, {}, 0, 0, {}, std::move(done)});
-        if (auto made = make_handle(*transfer); !made.ok())
-            return std::exchange(transfer->done, nullptr)(std::move(made).error());
-        CURL* handle = transfer->handle.get();
-        transfers[handle] = std::move(transfer);
-        curl_multi_add_handle(multi, handle);
+        if (current && current->count() > 0)
+            old.push_back(std::move(current));
+        current = std::move(next);
     }
 };
 
 HttpClient::HttpClient(EventLoop& loop)
-    : impl_(std::make_unique<Impl>(loop))
 {
+    init_curl_once();
+    impl_ = std::make_unique<Impl>(loop);
 }
 
-HttpClient::~HttpClient() = default;
+HttpClient::~HttpClient()
+{
+    stop();
+    *impl_->alive = false;
+}
 
 Result<void> HttpClient::set_proxy(const std::string& socks_address)
 {
-    auto proxy = std::make_shared<Proxy>();
-    if (!socks_address.empty()) {
-        auto parsed = parse_proxy(socks_address);
-        if (!parsed.ok()) {
-            impl_->proxy = nullptr;
-            return std::move(parsed).error();
-        }
-        *proxy = std::move(*parsed);
-    }
-    if (impl_->proxy && impl_->proxy->url == proxy->url)
+    if (socks_address.empty()) {
+        impl_->replace(nullptr);
         return {};
-    impl_->proxy = std::move(proxy);
-    // Idle connections lead through the old tor. curl takes none of them for another proxy; with nothing in
-    // flight they are closed as well.
-    if (impl_->transfers.empty()) {
-        impl_->drop_multi();
-        impl_->make_multi();
     }
+    Proxy proxy = TRY(parse_proxy(socks_address));
+    if (impl_->current && impl_->current->proxy_url() == proxy.url)
+        return {};
+    impl_->replace(std::make_unique<Channel>(impl_->loop, std::move(proxy),
+                                             [raw = impl_.get(), alive = impl_->alive] {
+                                                 if (*alive)
+                                                     raw->drop_old();
+                                             }));
     return {};
 }
 
 Task<Result<InResponse>> HttpClient::fetch(OutRequest request)
 {
-    co_return co_await suspend<Result<InResponse>>([this, &request](auto done) {
-        impl_->start(std::move(request), std::move(done));
-    });
+    if (impl_->stopping)
+        co_return fail(ErrorKind::Unavailable, kStopping);
+    if (auto url = checked_url(request.url); !url.ok())
+        co_return std::move(url).error();
+    if (!impl_->current)
+        co_return fail(ErrorKind::Unavailable, "there is no tor to send through");
+    co_return co_await suspend<Result<InResponse>>(
+        [this, &request](auto done) { impl_->current->add(std::move(request), std::move(done)); });
 }
 
 void HttpClient::stop()
 {
-    impl_->stopped = true;
-    auto transfers = std::move(impl_->transfers);
-    impl_->transfers.clear();
-    for (auto& [handle, transfer] : transfers) {
-        curl_multi_remove_handle(impl_->multi, handle);
-        impl_->finish(std::move(transfer), fail(ErrorKind::Unavailable, "the node is stopping"));
-    }
+    impl_->stopping = true;
+    std::vector<Finished> finished;
+    auto abort = [&](Channel& channel) {
+        for (auto& one : channel.abort_all())
+            finished.push_back(std::move(one));
+    };
+    if (impl_->current)
+        abort(*impl_->current);
+    for (auto& channel : impl_->old)
+        abort(*channel);
+    impl_->old.clear();
+    for (auto& one : finished)
+        one.done(std::move(one.result));
 }
 
 size_t HttpClient::in_flight() const
 {
-    return impl_->transfers.size();
+    size_t count = impl_->current ? impl_->current->count() : 0;
+    for (const auto& channel : impl_->old)
+        count += channel->count();
+    return count;
 }
 
 }  // namespace bivouac::relay

@@ -162,10 +162,11 @@ class Credentials:
 
     def __init__(self, id_, key, app=None):
         self.id, self.key, self.app = id_, key, app
+        self.offset = 0  # seconds that the server's clock is ahead of ours
 
     def header(self, method, target, host, port, content_type="", body=b"", ts=None, nonce=None):
         """(Authorization header, what check_response needs)."""
-        ts = int(time.time()) if ts is None else ts
+        ts = int(time.time()) + self.offset if ts is None else ts
         nonce = nonce or secrets.token_hex(6)
         hash_ = hawk_hash(content_type, body) if body else ""
         mac = hawk_mac(self.key, "header", ts, nonce, method, target, host, port, hash_, "", self.app)
@@ -175,6 +176,14 @@ class Credentials:
         if self.app:
             parts.append(("app", self.app))
         return "Hawk " + ", ".join('%s="%s"' % p for p in parts), (ts, nonce, method, target, host, port)
+
+    def take_time(self, response):
+        """The server's time from a "stale" answer, if it is signed; True if another try makes sense."""
+        given = attributes(response.header("www-authenticate"))
+        if given.get("tsm") != hawk_tsm(self.key, given.get("ts")):
+            return False
+        self.offset = int(given["ts"]) - int(time.time())
+        return True
 
     def check_response(self, made, response):
         """True if Server-Authorization proves that the server knows the key and the body is whole."""
@@ -282,11 +291,13 @@ def _read_response(stream, method):
 
 
 def request(address, method, target, host, headers=(), body=b"", credentials=None, content_type="",
-            hawk_host=None, port=80, socks=None, socks_user=None, timeout=30.0, ts=None, nonce=None):
+            hawk_host=None, port=80, socks=None, socks_user=None, timeout=30.0, ts=None, nonce=None,
+            may_retry=True):
     """One request on a connection of its own.
 
     address is ("127.0.0.1", port), or with socks the (name, port) to ask the proxy for.  host is the
     Host header, written as given; the Hawk host and port are taken from it unless told otherwise.
+    A clock that the server calls stale is corrected once, as every Hawk client does, unless ts was given.
     """
     name, _, tail = host.partition(":")
     port = int(tail) if tail else port
@@ -311,6 +322,9 @@ def request(address, method, target, host, headers=(), body=b"", credentials=Non
             response = _read_response(stream, method)
     if credentials:
         response.authentic = credentials.check_response(made, response)
+        if response.status == 401 and ts is None and may_retry and credentials.take_time(response):
+            return request(address, method, target, host, headers, body, credentials, content_type, hawk_host, port, socks,
+                           socks_user, timeout, nonce=nonce, may_retry=False)
     return response
 
 
