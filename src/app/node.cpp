@@ -250,6 +250,8 @@ void Node::Impl::start_tor(std::string target)
             return;
         board.change([&](Status& s) { s.published = published; });
         log::info(published ? "the onion is published" : "the onion is not published");
+        if (published)
+            relay->onion_is_published(entities.front().id);
     };
     events.socks = [this](const std::string& address) { relay->set_proxy(address); };
     events.back = [this] { relay->tor_is_back(); };

@@ -108,7 +108,8 @@ Task<Result<tent::TheirSide>> verify_initiator(Hands hands, tent::Self self, std
     if (resolve_url(entity, links[0]) != links[0] || !is_of_a_server(links[0], discovered->usable))
         co_return fail(ErrorKind::Invalid, "Matching server not found!");
 
-    auto response = co_await get(hands, self, entity, links[0], type::kCredentialsBase, {});
+    const Key unsigned_request;
+    auto response = co_await get(hands, self, entity, links[0], type::kCredentialsBase, unsigned_request);
     if (!response.ok() || response->status != 200)
         co_return fail(ErrorKind::Invalid, "Failed to fetch credentials post");
     CO_TRY(theirs, read_credentials(*response, entity, type::kRelationshipInitial));
@@ -126,8 +127,9 @@ Task<Result<tent::TheirSide>> verify_initiator(Hands hands, tent::Self self, std
         co_return fail(ErrorKind::Invalid, "Failed to fetch relationship post");
     post->received_at = post->version.received_at = hands.clock.now_ms();
     post->app.id.clear();
-    co_return tent::TheirSide{entity,         discovered->servers, discovered->meta,
-                              std::move(*post), theirs.key.id,     theirs.key.key};
+    tent::TheirSide side{entity, discovered->servers, discovered->meta, std::move(*post), theirs.key.id,
+                         theirs.key.key};
+    co_return side;
 }
 
 }  // namespace
@@ -174,7 +176,8 @@ Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string pee
         co_return fail(ErrorKind::Unavailable, "the handshake was answered without credentials");
 
     // 8. Their key, 9. and that it opens their relationship post.
-    CO_TRY(credentials, co_await get(hands, self, peer, links[0], type::kCredentialsBase, {}));
+    const Key unsigned_request;
+    CO_TRY(credentials, co_await get(hands, self, peer, links[0], type::kCredentialsBase, unsigned_request));
     CO_TRY(theirs, read_credentials(credentials, peer, type::kRelationship));
     std::string url = tent::expand_template(post_url, {{"entity", peer}, {"post", theirs.relationship_post}});
     CO_TRY(response, co_await get(hands, self, peer, url, type::kRelationship, theirs.key));

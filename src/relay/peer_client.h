@@ -17,9 +17,14 @@
 
 namespace bivouac::relay {
 
+// With constructors on purpose: gcc 12 copies the bytes of an aggregate that is made inside a co_await
+// expression, which a std::string does not survive.
 struct Key {
     std::string id;
     std::string key;
+
+    Key() {}
+    Key(std::string hawk_id, std::string hawk_key) : id(std::move(hawk_id)), key(std::move(hawk_key)) {}
     bool empty() const { return id.empty(); }
 };
 

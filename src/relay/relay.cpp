@@ -26,6 +26,10 @@ using PeerId = std::pair<int64_t, std::string>;
 // The outbox is looked at this often even when nobody nudges.
 constexpr int64_t kIdleLookMs = 60'000;
 
+// Greetings after an absence: few at a time, and not more often than this.
+constexpr size_t kHellosAtOnce = 8;
+constexpr int64_t kHelloPauseMs = 10'000;
+
 // What a peer's queue asks for next.
 struct Step {
     enum class Kind { Nothing, Deliver, Fetch } kind = Kind::Nothing;
@@ -111,6 +115,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
     size_t answering = 0;      // inbound handshakes
     std::set<PeerId> answering_peers;
+    size_t helloing = 0;
+    int64_t last_hello = 0;    // monotonic
     EventLoop::Timer look_timer;
     EventLoop::Timer abort_timer;
     std::function<void()> stopped;
@@ -272,7 +278,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         put.content_type =
             std::string(mime::kPost) + "; type=\"" + step.post.type + "\"; rel=\"" + rel::kNotification + "\"";
         put.body = write_post(step.post, Audience::peer(id.second));
-        put.key = {step.relationship.their_hawk_id, step.relationship.their_hawk_key};
+        put.key = Key(step.relationship.their_hawk_id, step.relationship.their_hawk_key);
         put.timeout_ms = limits::kPeerRequestMs;
         auto response = co_await peers.request(self, id.second, put);
         if (!response.ok()) {
@@ -308,7 +314,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         PeerRequest get;
         get.url = tent::expand_template((*servers)[0].attachment,
                                         {{"entity", id.second}, {"digest", step.fetch.digest}});
-        get.key = {step.relationship.their_hawk_id, step.relationship.their_hawk_key};
+        get.key = Key(step.relationship.their_hawk_id, step.relationship.their_hawk_key);
         // A slow circuit gives some 50 KB/s: time for the whole of a large file.
         get.timeout_ms = limits::kPeerRequestMs + step.fetch.size / 20;
         get.limit_bytes = static_cast<uint64_t>(step.fetch.size) + 1;
@@ -433,9 +439,50 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         impl->pump();
     }
 
+    // "I am here again": a signed request for the meta post of everybody whose posts we wait for or who waits
+    // for ours. What they hold back for us comes at once instead of after their next long wait.
+    static Task<void> say_hello(std::shared_ptr<Impl> impl, int64_t owner)
+    {
+        const tent::Self self = impl->entities.at(owner);
+        std::function<Result<std::vector<store::Relationship>>(store::WriteTx&)> ask = [&](store::WriteTx& tx) {
+            return store::list_relationships(tx, self.id);
+        };
+        auto all = co_await impl->write<std::vector<store::Relationship>>(ask);
+        auto queue = std::make_shared<std::vector<store::Relationship>>();
+        if (all.ok())
+            for (auto& r : *all)
+                if (r.state == "active" && (!r.following.empty() || r.follower == "approved"))
+                    queue->push_back(std::move(r));
+        for (size_t i = 0; i < kHellosAtOnce && i < queue->size(); ++i) {
+            ++impl->helloing;
+            spawn(greet(impl, self, queue));
+        }
+    }
+
+    static Task<void> greet(std::shared_ptr<Impl> impl, tent::Self self,
+                            std::shared_ptr<std::vector<store::Relationship>> queue)
+    {
+        while (!queue->empty() && !impl->stopping && impl->has_proxy) {
+            store::Relationship peer = std::move(queue->back());
+            queue->pop_back();
+            auto servers = servers_of(peer);
+            if (!servers.ok())
+                continue;
+            PeerRequest head;
+            head.method = "HEAD";
+            head.url = tent::expand_template((*servers)[0].post, {{"entity", peer.peer}, {"post", kMetaPostId}});
+            head.key = Key(peer.their_hawk_id, peer.their_hawk_key);
+            head.timeout_ms = limits::kPeerRequestMs;
+            auto response = co_await impl->peers.request(self, peer.peer, head);
+            (void)response.ok();  // who is not there finds us when she comes
+        }
+        --impl->helloing;
+        impl->check_stopped();
+    }
+
     void check_stopped()
     {
-        if (!stopping || !stopped || pumping || !running.empty() || answering > 0)
+        if (!stopping || !stopped || pumping || !running.empty() || answering > 0 || helloing > 0)
             return;
         abort_timer.cancel();
         look_timer.cancel();
@@ -464,6 +511,15 @@ void Relay::set_proxy(const std::string& socks_address)
 void Relay::tor_is_back()
 {
     spawn(Impl::wake_everybody(impl_));
+}
+
+void Relay::onion_is_published(int64_t owner)
+{
+    const int64_t now = impl_->clock.monotonic_ms();
+    if (impl_->stopping || (impl_->last_hello != 0 && now - impl_->last_hello < kHelloPauseMs))
+        return;
+    impl_->last_hello = now;
+    spawn(Impl::say_hello(impl_, owner));
 }
 
 void Relay::wake()

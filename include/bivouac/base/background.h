@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include <bivouac/base/bounded_queue.h>
@@ -32,7 +33,8 @@ public:
     template <typename T>
     Task<T> run(std::function<T()> function)
     {
-        co_return co_await suspend<T>([this, function = std::move(function)](auto done) {
+        // By reference: gcc 12 copies the bytes of a closure that is made inside a co_await expression.
+        co_return co_await suspend<T>([this, &function](auto done) {
             auto finish = std::make_shared<decltype(done)>(std::move(done));
             std::function<void()> job = [this, function, finish] {
                 auto value = std::make_shared<T>(function());

@@ -32,6 +32,9 @@ public:
     void set_proxy(const std::string& socks_address);
     // Tor can build circuits (again): what waited is due at once.
     void tor_is_back();
+    // Others can reach us (again): those who may be holding something back for us are told, by an ordinary
+    // signed request.
+    void onion_is_published(int64_t owner);
 
     void wake();
     // A request signed by that peer came in: she is there, so what waits for her is due.
