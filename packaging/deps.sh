@@ -7,7 +7,7 @@
 # nor configured.
 
 build_packages="g++ meson ninja-build pkgconf libsqlcipher-dev libcurl4-openssl-dev libcpp-httplib-dev
-  nlohmann-json3-dev libevent-dev libsodium-dev libcli11-dev libfmt-dev libbsd-dev libssl-dev zlib1g-dev libbrotli-dev
+  nlohmann-json3-dev libevent-dev libsodium-dev libcli11-dev libbsd-dev libssl-dev zlib1g-dev libbrotli-dev
   doctest-dev python3"
 run_packages="tor"
 test_packages="iproute2 util-linux mount strace"

@@ -17,7 +17,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
-from harness import Failed, binary, end_recorded, private_dir, read_record, remove, same_process, wait_until  # noqa: E402
+from harness import Failed, binary, end_recorded, private_dir, read_record, remove, same_process  # noqa: E402
 from node import Node, check_post, picture  # noqa: E402
 from private_tor import PrivateTor  # noqa: E402
 
@@ -113,12 +113,8 @@ def tell(teller, top, nodes, nets):
     if got["id"] != post["id"] or got["version"]["id"] != post["version"]["id"]:
         raise Failed("bob's copy is not the post that alice made")
 
-    def fetch():
-        def whole():
-            code, data, error = bob.raw("attachment", alice.entity, post["id"], PICTURE, timeout=60)
-            return data if code == 0 else None
-        return wait_until(whole, 90, "bob's node holds the picture", 0.2)
-    data = teller.step("the picture travels", fetch, "bob     opens the picture")
+    data = teller.step("the picture travels", lambda: bob.attachment(alice.entity, post["id"], PICTURE, 90),
+                       "bob     opens the picture")
     if data != image:
         raise Failed("the picture differs: %d bytes sent, %d bytes arrived" % (len(image), len(data)))
     teller.line("        it is the same, byte for byte: the post is really there")

@@ -21,14 +21,16 @@
 #include <bivouac/tor/onion_address.h>
 #include <bivouac/tor/socks_reply.h>
 
-namespace bivouac::relay {
+namespace bivouac::relay
+{
 
-namespace {
+namespace
+{
 
-constexpr long kConnectTimeoutMs = 90'000;  // a first circuit to an onion
+constexpr long kConnectTimeoutMs = 90'000; // a first circuit to an onion
 constexpr long kStalledSeconds = 60;
 constexpr long kIdleConnections = 64;
-constexpr long kConnectionLifeSeconds = 540;  // below tor's MaxCircuitDirtiness of 600 s
+constexpr long kConnectionLifeSeconds = 540; // below tor's MaxCircuitDirtiness of 600 s
 constexpr size_t kHeaderBytes = 32u << 10;
 constexpr size_t kHeaderFields = 256;
 // The same for every installation: it tells nothing.
@@ -36,7 +38,7 @@ constexpr const char* kUserAgent = "Tent";
 constexpr const char* kStopping = "stopping";
 
 struct Proxy {
-    std::string url;  // socks5h: names go to tor, nothing is looked up here
+    std::string url; // socks5h: names go to tor, nothing is looked up here
     sockaddr_storage address{};
     socklen_t length = 0;
 
@@ -78,8 +80,8 @@ Result<Proxy> parse_proxy(std::string_view text)
     int port = 0;
     std::string_view digits = text.substr(std::min(kLoopback.size(), text.size()));
     auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (!text.starts_with(kLoopback) || code != std::errc() || end != digits.data() + digits.size() || port < 1 ||
-        port > 65535)
+    if (!text.starts_with(kLoopback) || code != std::errc() || end != digits.data() + digits.size() ||
+        port < 1 || port > 65535)
         return fail(ErrorKind::Invalid, "tor's SOCKS address must be 127.0.0.1:PORT or unix:/path");
     auto& to = reinterpret_cast<sockaddr_in&>(proxy.address);
     to.sin_family = AF_INET;
@@ -108,13 +110,16 @@ std::optional<std::string> url_part(CURLU* url, CURLUPart part)
 // What is checked here is the very object that curl fetches, so that the two cannot disagree about the host.
 Result<Url> checked_url(const std::string& text)
 {
-    auto refused = [](const char* why) { return fail(ErrorKind::Invalid, std::string("the URL is refused: ") + why); };
+    auto refused = [](const char* why) {
+        return fail(ErrorKind::Invalid, std::string("the URL is refused: ") + why);
+    };
     if (text.find_first_of(std::string_view("\0#", 2)) != std::string::npos)
         return refused("it has a fragment");
     Url url(curl_url());
     if (!url)
         throw std::bad_alloc();
-    if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) != CURLUE_OK)
+    if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) !=
+        CURLUE_OK)
         return refused("it has not the form of one");
     if (url_part(url.get(), CURLUPART_SCHEME) != "http")
         return refused("only http is spoken between onions");
@@ -149,7 +154,7 @@ unsigned socks_reply_of(long code)
     case CURLPX_REPLY_TTL_EXPIRED: return 0x06;
     case CURLPX_REPLY_COMMAND_NOT_SUPPORTED: return 0x07;
     case CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED: return 0x08;
-    case CURLPX_REPLY_UNASSIGNED: return 0xff;  // tor's extended codes; curl does not say which
+    case CURLPX_REPLY_UNASSIGNED: return 0xff; // tor's extended codes; curl does not say which
     default: return 0;
     }
 }
@@ -173,7 +178,8 @@ Error error_of(CURL* easy, CURLcode code)
     case CURLE_COULDNT_RESOLVE_PROXY: words = "tor's SOCKS port does not answer"; break;
     case CURLE_OPERATION_TIMEDOUT:
         curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
-        words = pretransfer_us == 0 ? "the onion could not be reached in time" : "the answer did not come in time";
+        words = pretransfer_us == 0 ? "the onion could not be reached in time"
+                                    : "the answer did not come in time";
         break;
     case CURLE_GOT_NOTHING: words = "the other side closed the connection without an answer"; break;
     case CURLE_PARTIAL_FILE: words = "the answer was cut off"; break;
@@ -207,7 +213,7 @@ struct Transfer {
     size_t header_bytes = 0;
     bool headers_ended = false;
     uint64_t body_bytes = 0;
-    std::optional<Error> error;  // ours, in front of curl's "write error"
+    std::optional<Error> error; // ours, in front of curl's "write error"
 
     ~Transfer()
     {
@@ -300,7 +306,7 @@ Result<void> Transfer::prepare()
     set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
 
     set(CURLOPT_PROXY, proxy.url.c_str());
-    set(CURLOPT_NOPROXY, "");  // without it a no_proxy variable makes curl go direct
+    set(CURLOPT_NOPROXY, ""); // without it a no_proxy variable makes curl go direct
     set(CURLOPT_PRE_PROXY, "");
     set(CURLOPT_PROXYUSERNAME, request.isolation.user.c_str());
     set(CURLOPT_PROXYPASSWORD, request.isolation.password.c_str());
@@ -328,7 +334,8 @@ Result<void> Transfer::prepare()
     } else {
         // Looks at the announced size only; the write callback counts what comes.
         if (request.limit_bytes > 0)
-            set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(std::min<uint64_t>(request.limit_bytes, 1ull << 62)));
+            set(CURLOPT_MAXFILESIZE_LARGE,
+                static_cast<curl_off_t>(std::min<uint64_t>(request.limit_bytes, 1ull << 62)));
         bool with_body = !request.body.empty() || request.method == "POST" || request.method == "PUT";
         if (with_body) {
             set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -337,7 +344,8 @@ Result<void> Transfer::prepare()
         set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
     if (worst != CURLE_OK)
-        return fail(ErrorKind::Internal, std::string("a request cannot be made: ") + curl_easy_strerror(worst));
+        return fail(ErrorKind::Internal,
+                    std::string("a request cannot be made: ") + curl_easy_strerror(worst));
     return {};
 }
 
@@ -361,7 +369,7 @@ void Transfer::header_line(std::string_view line)
         return;
     }
     if (headers_ended)
-        return;  // trailers tell us nothing
+        return; // trailers tell us nothing
     auto trimmed = [](std::string_view text) {
         size_t first = text.find_first_not_of(" \t");
         if (first == std::string_view::npos)
@@ -376,7 +384,8 @@ void Transfer::header_line(std::string_view line)
     size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
         return;
-    response.headers.push_back({std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
+    response.headers.push_back(
+        {std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
 }
 
 bool Transfer::body(std::string_view piece)
@@ -407,6 +416,9 @@ Result<InResponse> Transfer::result(CURLcode code)
     if (status < 100 || status > 999)
         return fail(ErrorKind::Unavailable, "what answers there does not speak HTTP");
     response.status = static_cast<int>(status);
+    // curl takes an end in the middle of the header for the end of the header.
+    if (!headers_ended)
+        return fail(ErrorKind::Unavailable, "the answer was cut off");
     if (response.spool)
         TRY(response.spool->finish());
     return std::move(response);
@@ -419,7 +431,8 @@ struct Finished {
 
 // Everything that goes through one SOCKS address. A new address gets a new one, so that no connection of the
 // old is used again; the old one ends with its last request.
-class Channel {
+class Channel
+{
 public:
     Channel(EventLoop& loop, Proxy proxy, std::function<void()> idle)
         : loop_(loop)
@@ -554,7 +567,7 @@ private:
     std::unordered_map<CURL*, std::unique_ptr<Transfer>> transfers_;
 };
 
-}  // namespace
+} // namespace
 
 struct HttpClient::Impl {
     explicit Impl(EventLoop& l)
@@ -603,11 +616,11 @@ Result<void> HttpClient::set_proxy(const std::string& socks_address)
     Proxy proxy = TRY(parse_proxy(socks_address));
     if (impl_->current && impl_->current->proxy_url() == proxy.url)
         return {};
-    impl_->replace(std::make_unique<Channel>(impl_->loop, std::move(proxy),
-                                             [raw = impl_.get(), alive = impl_->alive] {
-                                                 if (*alive)
-                                                     raw->drop_old();
-                                             }));
+    impl_->replace(
+        std::make_unique<Channel>(impl_->loop, std::move(proxy), [raw = impl_.get(), alive = impl_->alive] {
+            if (*alive)
+                raw->drop_old();
+        }));
     return {};
 }
 
@@ -648,4 +661,4 @@ size_t HttpClient::in_flight() const
     return count;
 }
 
-}  // namespace bivouac::relay
+} // namespace bivouac::relay

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// A plain non-blocking socket on the loop: no library between us and the bytes, so that keys are in one place.
 #include "control_connection.h"
 
 #include <cerrno>
@@ -13,18 +14,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-namespace bivouac::tor {
+namespace bivouac::tor
+{
 
-namespace {
+namespace
+{
 
 // tor answers at once; one that does not is stopped or stuck.
 constexpr int64_t kReplyMs = 30'000;
+constexpr int64_t kConnectMs = 10'000;
 
-}  // namespace
+} // namespace
 
-Result<int> connect_control_socket(const std::string& address, bool blocking)
+Result<int> connect_control_socket(const std::string& address)
 {
-    const int type = SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK);
+    constexpr int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
     auto refused = [&](int number) {
         return fail(ErrorKind::Unavailable, "no tor answers at " + address + ": " + std::strerror(number));
     };
@@ -51,8 +55,8 @@ Result<int> connect_control_socket(const std::string& address, bool blocking)
     int port = 0;
     std::string_view digits = std::string_view(address).substr(std::min(kLoopback.size(), address.size()));
     auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (!address.starts_with(kLoopback) || code != std::errc() || end != digits.data() + digits.size() || port < 1 ||
-        port > 65535)
+    if (!address.starts_with(kLoopback) || code != std::errc() || end != digits.data() + digits.size() ||
+        port < 1 || port > 65535)
         return fail(ErrorKind::Invalid, "tor's control address must be 127.0.0.1:PORT or unix:/path");
     // An IPv4 socket: Tails' filter finds its client by the IPv4 connection.
     sockaddr_in to{};
@@ -62,25 +66,69 @@ Result<int> connect_control_socket(const std::string& address, bool blocking)
     return connected(::socket(AF_INET, type, 0), reinterpret_cast<sockaddr*>(&to), sizeof to);
 }
 
-Result<void> ControlConnection::open(const std::string& address)
+Task<Result<void>> ControlConnection::open(std::string address)
 {
     close();
-    fd_ = TRY(connect_control_socket(address, false));
-    reader_ = {};
+    auto fd = connect_control_socket(address);
+    if (!fd.ok())
+        co_return std::move(fd).error();
+    fd_ = *fd;
+    ++generation_;
+    reader_.reset();
+    bool up = co_await suspend<bool>([this](auto done) {
+        connecting_ = std::move(done);
+        watch(EV_WRITE, kConnectMs);
+    });
+    if (!up)
+        co_return fail(ErrorKind::Unavailable, "no tor answers at " + address);
+    co_return Result<void>();
+}
+
+void ControlConnection::watch(short kind, int64_t limit_ms)
+{
+    if (event_)
+        event_free(event_);
     event_ = event_new(
-        loop_.base(), fd_, EV_READ | EV_PERSIST,
-        [](evutil_socket_t, short, void* self) { static_cast<ControlConnection*>(self)->readable(); }, this);
-    event_add(event_, nullptr);
-    return {};
+        loop_.base(), fd_, kind,
+        [](evutil_socket_t, short what, void* self) { static_cast<ControlConnection*>(self)->ready(what); },
+        this);
+    timeval limit{.tv_sec = limit_ms / 1000, .tv_usec = 0};
+    event_add(event_, limit_ms > 0 ? &limit : nullptr);
+}
+
+void ControlConnection::ready(short what)
+{
+    auto alive = owner.lock();
+    if (connecting_ && (what & EV_TIMEOUT))
+        return broken();
+    if (connecting_)
+        return connected();
+    readable();
+}
+
+void ControlConnection::connected()
+{
+    int number = 0;
+    socklen_t length = sizeof number;
+    if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &number, &length) != 0 || number != 0)
+        return broken();
+    watch(EV_READ | EV_PERSIST, 0);
+    std::exchange(connecting_, nullptr)(true);
+}
+
+// Closes the socket and forgets it; those who wait are told by fail_waiting().
+void ControlConnection::shut()
+{
+    if (event_)
+        event_free(std::exchange(event_, nullptr));
+    if (fd_ >= 0)
+        ::close(std::exchange(fd_, -1));
+    deadline_.cancel();
 }
 
 void ControlConnection::close()
 {
-    if (fd_ < 0)
-        return;
-    event_free(std::exchange(event_, nullptr));
-    ::close(std::exchange(fd_, -1));
-    deadline_.cancel();
+    shut();
     fail_waiting();
 }
 
@@ -88,6 +136,8 @@ void ControlConnection::fail_waiting()
 {
     auto waiting = std::move(waiting_);
     waiting_.clear();
+    if (connecting_)
+        std::exchange(connecting_, nullptr)(false);
     for (auto& done : waiting)
         done(fail(ErrorKind::Unavailable, "tor's control connection ended"));
 }
@@ -96,9 +146,12 @@ void ControlConnection::broken()
 {
     if (fd_ < 0)
         return;
-    close();
+    auto alive = owner.lock();
+    shut();
+    // Before those who wait go on: on_close wakes one that sleeps, not one that has just been told.
     if (on_close)
         on_close();
+    fail_waiting();
 }
 
 void ControlConnection::restart_deadline()
@@ -121,12 +174,14 @@ Task<Result<Reply>> ControlConnection::command(std::string_view line)
     message.msg_iovlen = 2;
     ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(line.size() + 2)) {
-        loop_.post([this] { broken(); });
+        broken();
         co_return fail(ErrorKind::Unavailable, "tor's control connection ended");
     }
     co_return co_await suspend<Result<Reply>>([this](auto done) {
         waiting_.push_back(std::move(done));
-        restart_deadline();
+        // The oldest command sets the time: later ones do not give a stalled tor more of it.
+        if (waiting_.size() == 1)
+            restart_deadline();
     });
 }
 
@@ -141,23 +196,23 @@ void ControlConnection::readable()
     auto replies = reader_.feed({buffer, static_cast<size_t>(n)});
     if (!replies.ok())
         return broken();
+    const uint64_t generation = generation_;
     for (auto& reply : *replies) {
-        // Events may come before the reply of the command just sent (control-spec 4.1).
         if (reply.is_event()) {
             for (const auto& line : reply.lines)
                 if (on_event)
                     on_event(line.text);
-            continue;
+        } else {
+            if (waiting_.empty())
+                return broken();
+            auto done = std::move(waiting_.front());
+            waiting_.pop_front();
+            restart_deadline();
+            done(std::move(reply));
         }
-        if (waiting_.empty())
-            return broken();
-        auto done = std::move(waiting_.front());
-        waiting_.pop_front();
-        restart_deadline();
-        done(std::move(reply));
-        if (fd_ < 0)
-            return;  // what was resumed closed the connection
+        if (fd_ < 0 || generation != generation_)
+            return; // what was called closed the connection
     }
 }
 
-}  // namespace bivouac::tor
+} // namespace bivouac::tor

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// How: lines are cut first, events are taken apart from replies, then each reply is searched for its words.
 #include "control_protocol.h"
 
 #include <algorithm>
@@ -9,9 +10,11 @@
 
 #include <bivouac/base/bytes.h>
 
-namespace bivouac::tor {
+namespace bivouac::tor
+{
 
-namespace {
+namespace
+{
 
 bool is_digit(char c)
 {
@@ -33,7 +36,20 @@ std::optional<std::string> keyword(std::string_view line, std::string_view name)
     return std::nullopt;
 }
 
-}  // namespace
+std::string safe_cookie_hash(std::string_view key, std::string_view cookie, std::string_view client_nonce,
+                             std::string_view server_nonce)
+{
+    std::string text;
+    text.reserve(cookie.size() + client_nonce.size() + server_nonce.size()); // no copy is left behind
+    text += cookie;
+    text += client_nonce;
+    text += server_nonce;
+    std::string hash = hmac_sha256(key, text);
+    wipe(text);
+    return hash;
+}
+
+} // namespace
 
 std::optional<std::string> Reply::info(std::string_view key) const
 {
@@ -53,6 +69,22 @@ std::string Reply::words() const
     return lines.empty() ? std::string() : lines.back().text;
 }
 
+void ReplyReader::reset()
+{
+    buffer_.clear();
+    reply_ = {};
+    event_ = {};
+    data_of_ = nullptr;
+}
+
+Result<void> ReplyReader::count(Partial& partial, std::string_view line)
+{
+    partial.bytes += line.size() + 64; // what a line costs besides its text
+    if (partial.bytes > kLargestReply)
+        return fail(ErrorKind::Invalid, "the control port sent too much");
+    return {};
+}
+
 Result<std::vector<Reply>> ReplyReader::feed(std::string_view bytes)
 {
     std::vector<Reply> out;
@@ -66,36 +98,38 @@ Result<std::vector<Reply>> ReplyReader::feed(std::string_view bytes)
         if (line.ends_with('\r'))
             line.remove_suffix(1);
         at = end + 1;
-        reply_bytes_ += line.size() + 64;  // what a line costs besides its text
-        if (line.size() > kLongestLine || reply_bytes_ > kLargestReply)
+        if (line.size() > kLongestLine)
             return fail(ErrorKind::Invalid, "the control port sent too much");
-        if (in_data_) {
+        if (data_of_) {
+            TRY(count(*data_of_, line));
             if (line == ".") {
-                in_data_ = false;
+                data_of_ = nullptr;
                 continue;
             }
             if (line.starts_with('.'))
                 line.remove_prefix(1);
-            reply_.lines.back().data.emplace_back(line);
+            data_of_->reply.lines.back().data.emplace_back(line);
             continue;
         }
         if (line.size() < 4 || !is_digit(line[0]) || !is_digit(line[1]) || !is_digit(line[2]) ||
             (line[3] != ' ' && line[3] != '-' && line[3] != '+'))
             return fail(ErrorKind::Invalid, "this is not tor's control port");
         int code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-        if (!reply_.lines.empty() && reply_.code != code)
+        Partial& partial = code == kEventCode ? event_ : reply_;
+        TRY(count(partial, line));
+        if (!partial.reply.lines.empty() && partial.reply.code != code)
             return fail(ErrorKind::Invalid, "the control port mixes its replies");
-        reply_.code = code;
-        reply_.lines.push_back({std::string(line.substr(4)), {}});
-        in_data_ = line[3] == '+';
+        partial.reply.code = code;
+        partial.reply.lines.push_back({std::string(line.substr(4)), {}});
+        if (line[3] == '+')
+            data_of_ = &partial;
         if (line[3] == ' ') {
-            out.push_back(std::move(reply_));
-            reply_ = {};
-            reply_bytes_ = 0;
+            out.push_back(std::move(partial.reply));
+            partial = {};
         }
     }
     buffer_.erase(0, at);
-    if (buffer_.size() > kLongestLine)
+    if (buffer_.size() > kLongestLine + 1) // its carriage return may be here already
         return fail(ErrorKind::Invalid, "the control port sent too much");
     return out;
 }
@@ -162,15 +196,15 @@ ProtocolInfo parse_protocol_info(const Reply& reply)
 std::string safe_cookie_server_hash(std::string_view cookie, std::string_view client_nonce,
                                     std::string_view server_nonce)
 {
-    return hmac_sha256("Tor safe cookie authentication server-to-controller hash",
-                       std::string(cookie) + std::string(client_nonce) + std::string(server_nonce));
+    return safe_cookie_hash("Tor safe cookie authentication server-to-controller hash", cookie, client_nonce,
+                            server_nonce);
 }
 
 std::string safe_cookie_client_hash(std::string_view cookie, std::string_view client_nonce,
                                     std::string_view server_nonce)
 {
-    return hmac_sha256("Tor safe cookie authentication controller-to-server hash",
-                       std::string(cookie) + std::string(client_nonce) + std::string(server_nonce));
+    return safe_cookie_hash("Tor safe cookie authentication controller-to-server hash", cookie, client_nonce,
+                            server_nonce);
 }
 
 std::optional<AuthChallenge> parse_auth_challenge(const Reply& reply)
@@ -186,12 +220,13 @@ std::optional<AuthChallenge> parse_auth_challenge(const Reply& reply)
 
 std::optional<Bootstrap> parse_bootstrap(std::string_view text)
 {
-    if (text.find("BOOTSTRAP") == std::string_view::npos)
+    if (text.find("BOOTSTRAP ") == std::string_view::npos)
         return std::nullopt;
     std::string progress = keyword(text, "PROGRESS").value_or("");
     Bootstrap out;
     auto [end, code] = std::from_chars(progress.data(), progress.data() + progress.size(), out.progress);
-    if (code != std::errc() || end != progress.data() + progress.size() || out.progress < 0 || out.progress > 100)
+    if (code != std::errc() || end != progress.data() + progress.size() || out.progress < 0 ||
+        out.progress > 100)
         return std::nullopt;
     out.summary = keyword(text, "SUMMARY").value_or("");
     return out;
@@ -251,9 +286,10 @@ Secret add_onion_command(const Secret& expanded_key, std::string_view target)
     Secret command(kBefore.size() + key_length + after.size());
     char* out = reinterpret_cast<char*>(command.data());
     std::memcpy(out, kBefore.data(), kBefore.size());
-    sodium_bin2base64(out + kBefore.size(), key_length + 1, expanded_key.data(), expanded_key.size(), kVariant);
+    sodium_bin2base64(out + kBefore.size(), key_length + 1, expanded_key.data(), expanded_key.size(),
+                      kVariant);
     std::memcpy(out + kBefore.size() + key_length, after.data(), after.size());
     return command;
 }
 
-}  // namespace bivouac::tor
+} // namespace bivouac::tor

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Tor's control protocol as text (control-spec): lines into replies and events, and the commands we send. Pure,
-// fuzzed.
+// Tor's control protocol as text (control-spec): lines into replies and events, and the commands we send.
+// Pure, fuzzed.
 #pragma once
 
 #include <optional>
@@ -11,11 +11,14 @@
 #include <bivouac/base/result.h>
 #include <bivouac/base/secret.h>
 
-namespace bivouac::tor {
+namespace bivouac::tor
+{
+
+constexpr int kEventCode = 650;
 
 struct ReplyLine {
     std::string text;
-    std::vector<std::string> data;  // of a '+' line, dots undone
+    std::vector<std::string> data; // of a '+' line, dots undone
 };
 
 struct Reply {
@@ -23,24 +26,37 @@ struct Reply {
     std::vector<ReplyLine> lines;
 
     bool ok() const { return code >= 200 && code < 300; }
-    bool is_event() const { return code == 650; }
+    bool is_event() const { return code == kEventCode; }
     // "key=" of a GETINFO answer: inline, or its data lines joined by line feeds.
     std::optional<std::string> info(std::string_view key) const;
-    std::string words() const;  // the last line's text
+    std::string words() const; // the last line's text
 };
 
 // Bytes in, whole replies out. Invalid when a limit is passed or the form is wrong: then close.
-class ReplyReader {
+class ReplyReader
+{
 public:
+    ReplyReader() = default;
+    ReplyReader(const ReplyReader&) = delete;
+    ReplyReader& operator=(const ReplyReader&) = delete;
+
+    void reset();
     Result<std::vector<Reply>> feed(std::string_view bytes);
 
 private:
     static constexpr size_t kLongestLine = 64u << 10;
     static constexpr size_t kLargestReply = 1u << 20;
+    struct Partial {
+        Reply reply;
+        size_t bytes = 0;
+    };
+    static Result<void> count(Partial& partial, std::string_view line);
+
+    // Events are taken apart first: a filter in front of tor may send one between two lines of a reply.
+    Partial reply_;
+    Partial event_;
+    Partial* data_of_ = nullptr; // whose data block is being read
     std::string buffer_;
-    Reply reply_;
-    size_t reply_bytes_ = 0;
-    bool in_data_ = false;
 };
 
 // A quoted string with C escapes, or the text up to the next space. Advances `text`.
@@ -61,7 +77,7 @@ std::string safe_cookie_server_hash(std::string_view cookie, std::string_view cl
 std::string safe_cookie_client_hash(std::string_view cookie, std::string_view client_nonce,
                                     std::string_view server_nonce);
 struct AuthChallenge {
-    std::string server_hash;  // bytes
+    std::string server_hash; // bytes
     std::string server_nonce;
 };
 std::optional<AuthChallenge> parse_auth_challenge(const Reply& reply);
@@ -79,8 +95,8 @@ std::string choose_socks_listener(std::string_view listeners);
 std::vector<std::string> parse_onions(std::string_view text);
 
 struct HsDesc {
-    std::string action;   // CREATED, UPLOAD, UPLOADED, FAILED ...
-    std::string address;  // 56 characters, or UNKNOWN
+    std::string action; // CREATED, UPLOAD, UPLOADED, FAILED ...
+    std::string address; // 56 characters, or UNKNOWN
     std::string reason;
 };
 std::optional<HsDesc> parse_hs_desc(std::string_view event);
@@ -89,4 +105,4 @@ std::optional<HsDesc> parse_hs_desc(std::string_view event);
 // Tails' filter allows. The key is in it: keep the Secret only as long as needed.
 Secret add_onion_command(const Secret& expanded_key, std::string_view target);
 
-}  // namespace bivouac::tor
+} // namespace bivouac::tor

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// How: base32 and SHA3 come from base, points and seeds from libsodium.
 #include <bivouac/base/bytes.h>
 #include <bivouac/tor/onion_address.h>
 
 #include <sodium.h>
 
-namespace bivouac::tor {
+namespace bivouac::tor
+{
 
-namespace {
+namespace
+{
 
 constexpr size_t kAddressLength = 56;
 constexpr char kVersion = 3;
@@ -19,7 +22,7 @@ std::string checksum_of(std::string_view public_key)
     return sha3_256(text).substr(0, 2);
 }
 
-}  // namespace
+} // namespace
 
 std::optional<std::string> public_key_of(std::string_view address)
 {
@@ -49,14 +52,19 @@ bool is_valid_onion_host(std::string_view host)
 
 std::string onion_address_of(std::string_view public_key)
 {
+    if (public_key.size() != crypto_core_ed25519_BYTES)
+        return {};
     return to_base32(std::string(public_key) + checksum_of(public_key) + kVersion);
 }
 
 std::string public_key_of_seed(const Secret& seed)
 {
+    if (seed.size() != crypto_sign_SEEDBYTES)
+        return {};
     std::string public_key(crypto_sign_PUBLICKEYBYTES, '\0');
     Secret secret_key(crypto_sign_SECRETKEYBYTES);
-    crypto_sign_seed_keypair(reinterpret_cast<unsigned char*>(public_key.data()), secret_key.data(), seed.data());
+    crypto_sign_seed_keypair(reinterpret_cast<unsigned char*>(public_key.data()), secret_key.data(),
+                             seed.data());
     return public_key;
 }
 
@@ -67,6 +75,8 @@ std::string onion_address_of_seed(const Secret& seed)
 
 Secret expanded_key_of_seed(const Secret& seed)
 {
+    if (seed.size() != crypto_sign_SEEDBYTES)
+        return {};
     Secret expanded(crypto_hash_sha512_BYTES);
     crypto_hash_sha512(expanded.data(), seed.data(), seed.size());
     expanded.data()[0] &= 248;
@@ -75,4 +85,4 @@ Secret expanded_key_of_seed(const Secret& seed)
     return expanded;
 }
 
-}  // namespace bivouac::tor
+} // namespace bivouac::tor

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// How: fork and exec with a torrc of our own; its end is seen by waitpid on a timer, not by SIGCHLD, which
+// belongs to the program and not to a library.
 #include "tor_child.h"
 
 #include <cerrno>
@@ -16,11 +18,15 @@
 
 #include <bivouac/base/files.h>
 
-namespace bivouac::tor {
+namespace bivouac::tor
+{
 
-namespace {
+namespace
+{
 
 constexpr size_t kKeptLines = 30;
+constexpr size_t kLongestLine = 4096;
+constexpr size_t kLongestWords = 300;
 constexpr size_t kExtraTorrcBytes = 64u << 10;
 
 std::string find_program(const std::string& wanted)
@@ -71,7 +77,8 @@ std::string torrc_of(const std::string& directory, const std::string& extra)
 }
 
 // Between fork and exec only async-signal-safe calls: other threads may have held locks.
-[[noreturn]] void become_tor(const char* const* arguments, const char* const* environment, int output, pid_t parent)
+[[noreturn]] void become_tor(const char* const* arguments, const char* const* environment, int output,
+                             pid_t parent)
 {
     ::setsid();
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -90,7 +97,7 @@ std::string torrc_of(const std::string& directory, const std::string& extra)
     ::_exit(127);
 }
 
-}  // namespace
+} // namespace
 
 TorChild::TorChild(EventLoop& loop, ChildOptions options)
     : loop_(loop)
@@ -134,7 +141,8 @@ Result<void> TorChild::start()
     const std::string defaults = directory + "/torrc-defaults";
     const std::string torrc = directory + "/torrc";
     const std::string home = "HOME=" + directory;
-    const char* arguments[] = {program.c_str(), "--defaults-torrc", defaults.c_str(), "-f", torrc.c_str(), nullptr};
+    const char* arguments[] = {program.c_str(), "--defaults-torrc", defaults.c_str(), "-f", torrc.c_str(),
+                               nullptr};
     const char* environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", home.c_str(), nullptr};
     int pipe_ends[2];
     if (::pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -152,23 +160,24 @@ Result<void> TorChild::start()
     }
     pid_ = pid;
     lines_.clear();
+    partial_line_.clear();
     output_fd_ = pipe_ends[0];
     output_event_ = event_new(
         loop_.base(), output_fd_, EV_READ | EV_PERSIST,
-        [](evutil_socket_t, short, void* self) { static_cast<TorChild*>(self)->read_output(); }, this);
+        [](evutil_socket_t, short, void* self) { (void)static_cast<TorChild*>(self)->read_output(); }, this);
     event_add(output_event_, nullptr);
     exit_timer_ = loop_.every(100, [this] { check_exit(); });
     return {};
 }
 
-void TorChild::read_output()
+bool TorChild::read_output()
 {
-    char buffer[4096];
+    char buffer[16 << 10];
     ssize_t n = ::read(output_fd_, buffer, sizeof buffer);
     if (n <= 0) {
         if (n == 0 || (errno != EAGAIN && errno != EINTR))
             event_del(output_event_);
-        return;
+        return false;
     }
     partial_line_.append(buffer, static_cast<size_t>(n));
     for (size_t end; (end = partial_line_.find('\n')) != std::string::npos;) {
@@ -177,16 +186,22 @@ void TorChild::read_output()
         if (lines_.size() > kKeptLines)
             lines_.pop_front();
     }
-    if (partial_line_.size() > 4096)
+    if (partial_line_.size() > kLongestLine)
         partial_line_.clear();
+    return true;
 }
 
 std::optional<std::string> TorChild::control_address() const
 {
     auto text = read_file(options_.directory + "/control-port", 256);
-    if (!running() || !text.ok() || !text->starts_with("PORT=") || !text->ends_with('\n'))
+    // One line for each port; --tor-extra may have added some.
+    constexpr std::string_view kMark = "PORT=127.0.0.1:";
+    if (!running() || !text.ok() || !text->ends_with('\n'))
         return std::nullopt;
-    return text->substr(5, text->size() - 6);
+    size_t at = text->starts_with(kMark) ? 0 : text->find("\n" + std::string(kMark)) + 1;
+    if (at == 0 && !text->starts_with(kMark))
+        return std::nullopt;
+    return text->substr(at + 5, text->find('\n', at) - at - 5);
 }
 
 std::string TorChild::last_words() const
@@ -194,9 +209,10 @@ std::string TorChild::last_words() const
     // The last warning or error says why; without one the last line has to do.
     for (auto it = lines_.rbegin(); it != lines_.rend(); ++it)
         for (const char* mark : {"[err] ", "[warn] "})
-            if (size_t at = it->find(mark); at != std::string::npos && it->find("Reading config failed") == std::string::npos)
-                return it->substr(at + std::strlen(mark));
-    return lines_.empty() ? std::string() : lines_.back();
+            if (size_t at = it->find(mark);
+                at != std::string::npos && it->find("Reading config failed") == std::string::npos)
+                return it->substr(at + std::strlen(mark), kLongestWords);
+    return lines_.empty() ? "it said nothing" : lines_.back().substr(0, kLongestWords);
 }
 
 void TorChild::check_exit()
@@ -208,8 +224,9 @@ void TorChild::check_exit()
 
 void TorChild::gone()
 {
-    if (output_fd_ >= 0)
-        read_output();
+    // A few pieces at most: what tor left in the pipe, not what a process of its might still write.
+    for (int i = 0; i < 8 && output_fd_ >= 0 && read_output(); ++i) {
+    }
     pid_ = -1;
     if (output_event_)
         event_free(std::exchange(output_event_, nullptr));
@@ -223,17 +240,21 @@ void TorChild::gone()
         on_exit();
 }
 
-void TorChild::end(std::function<void()> done)
+void TorChild::end(int64_t patience_ms, std::function<void()> done)
 {
     if (pid_ <= 0)
         return done();
     ended_ = std::move(done);
-    ::kill(pid_, SIGTERM);
-    kill_timer_ = loop_.after(1000, [this] {
-        if (pid_ > 0)
-            ::kill(pid_, SIGKILL);
-    });
     exit_timer_ = loop_.every(20, [this] { check_exit(); });
+    kill_timer_ = loop_.after(patience_ms, [this] {
+        // Not yet reaped, so the number is still this process.
+        if (pid_ > 0)
+            ::kill(pid_, SIGTERM);
+        kill_timer_ = loop_.after(1000, [this] {
+            if (pid_ > 0)
+                ::kill(pid_, SIGKILL);
+        });
+    });
 }
 
-}  // namespace bivouac::tor
+} // namespace bivouac::tor

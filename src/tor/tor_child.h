@@ -14,7 +14,8 @@
 
 struct event;
 
-namespace bivouac::tor {
+namespace bivouac::tor
+{
 
 struct ChildOptions {
     std::string directory;
@@ -22,10 +23,11 @@ struct ChildOptions {
     std::string program;
 };
 
-class TorChild {
+class TorChild
+{
 public:
     TorChild(EventLoop& loop, ChildOptions options);
-    ~TorChild();  // kills what is left
+    ~TorChild(); // kills what is left
     TorChild(const TorChild&) = delete;
     TorChild& operator=(const TorChild&) = delete;
 
@@ -36,13 +38,14 @@ public:
     std::optional<std::string> control_address() const;
     // What tor said last, for telling a person why it ended.
     std::string last_words() const;
-    // SIGTERM, after a second SIGKILL; `done` when it is gone. At once when nothing runs.
-    void end(std::function<void()> done);
+    // Waits `patience_ms` for a tor that ends by itself, then SIGTERM, after a second SIGKILL; `done` when it
+    // is gone and reaped. At once when nothing runs.
+    void end(int64_t patience_ms, std::function<void()> done);
 
-    std::function<void()> on_exit;  // it ended by itself
+    std::function<void()> on_exit; // it ended by itself
 
 private:
-    void read_output();
+    bool read_output(); // false: nothing more for now
     void check_exit();
     void gone();
 
@@ -58,4 +61,4 @@ private:
     std::function<void()> ended_;
 };
 
-}  // namespace bivouac::tor
+} // namespace bivouac::tor

@@ -119,8 +119,10 @@ def test_killed_while_the_answer_is_on_its_way(stage):
     alice, bob = killable_pair(stage)
     alice.tor.faults.cut_down = 10
     alice.tor.faults.cut_times = 1
+    alice.tor.drop_streams()
     post = alice.post("heard, but not answered")
     bob.wait_text("heard, but not answered")
+    check_equal(alice.tor.faults.cut_times, 0, "connections to cut")
     alice.kill9()
     alice.tor.faults.clear()
     alice.start()

@@ -81,7 +81,10 @@ def address_of(public):
 # ---------------------------------------------------------------------- faults
 
 class Faults:
-    """What goes wrong for connections through one SOCKS port. Change the members at any time."""
+    """What goes wrong for connections through one SOCKS port. Change the members at any time.
+
+    A stream that is open already keeps what it was made with: drop_streams() first, where that matters.
+    """
 
     def __init__(self):
         self.refuse = None        # a SOCKS reply code for every connection
@@ -111,7 +114,8 @@ class FakeTor:
         self.bootstrap = 100
         self.publish_delay = 0.02
         self.controls = set()
-        self.streams = set()
+        self.outgoing = set()      # streams that came in through the SOCKS port
+        self.incoming = set()      # streams to our onions
         self.servers = []
         self.log = []              # (seconds, command without secrets)
         self.requests = []         # (seconds, user name, onion, port, reply code)
@@ -150,6 +154,10 @@ class FakeTor:
         """Only the control connections end."""
         self.net.call(self._drop_control())
 
+    def drop_streams(self):
+        """The streams through the SOCKS port end, as with their circuits; faults then meet the next ones."""
+        self.net.call(self._drop_streams())
+
     def forget_onions(self):
         """As behind Tails' filter when tor restarted: the connection lives, the onions are gone."""
         self.net.call(self._forget())
@@ -173,15 +181,17 @@ class FakeTor:
         self.servers = []
         await self._drop_control()
         await self._forget()
-        for writer in list(self.streams):
+        for writer in list(self.outgoing) + list(self.incoming):
             writer.transport.abort()
-        for server in self.servers:
-            await server.wait_closed()
 
     async def _drop_control(self):
         for connection in list(self.controls):
             connection.writer.transport.abort()
             self._gone(connection)
+
+    async def _drop_streams(self):
+        for writer in list(self.outgoing):
+            writer.transport.abort()
 
     async def _forget(self):
         for address in self.onions():
@@ -210,13 +220,13 @@ class FakeTor:
             writer.close()
 
     async def _socks(self, reader, writer):
-        self.streams.add(writer)
+        self.outgoing.add(writer)
         try:
             await self._socks_request(reader, writer)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
-            self.streams.discard(writer)
+            self.outgoing.discard(writer)
             writer.close()
 
     async def _socks_request(self, reader, writer):
@@ -277,7 +287,7 @@ class FakeTor:
                 up_reader, up_writer = await asyncio.open_connection(HOST, int(target.rsplit(":", 1)[1]))
         except OSError:
             return await answer(1)
-        onion.tor.streams.add(up_writer)
+        onion.tor.incoming.add(up_writer)
         try:
             await answer(0)
             if faults.swallow is not None:
@@ -301,7 +311,7 @@ class FakeTor:
                 up_writer.transport.abort()
                 writer.transport.abort()
         finally:
-            onion.tor.streams.discard(up_writer)
+            onion.tor.incoming.discard(up_writer)
             up_writer.close()
 
     @staticmethod

@@ -87,11 +87,15 @@ def end_recorded(pairs, grace=5.0):
 
 
 def read_record(top):
-    try:
-        with open(os.path.join(top, RECORD)) as file:
-            return [tuple(int(x) for x in line.split()[:2]) for line in file if len(line.split()) > 1]
-    except FileNotFoundError:
-        return []
+    """(pid, start time) of every process that was started under this directory, or a folder of it."""
+    found = []
+    for folder, folders, names in os.walk(top):
+        if RECORD in names:
+            with open(os.path.join(folder, RECORD)) as file:
+                found += [tuple(int(x) for x in line.split()[:2]) for line in file if len(line.split()) > 1]
+        if folder.count(os.sep) > os.path.abspath(top).count(os.sep):
+            folders.clear()
+    return found
 
 
 class Process:

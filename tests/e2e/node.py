@@ -127,7 +127,10 @@ class Node:
         return self
 
     def wait_published(self, timeout=60.0):
-        wait_until(lambda: self.status().get("published"), timeout,
+        def published():
+            self.need_alive()
+            return self.status().get("published")
+        wait_until(published, timeout,
                    lambda: "%s published: %s\n%s" % (self.name, self.status(), self.log_tail()), 0.1)
         return self
 
@@ -190,14 +193,20 @@ class Node:
     def wait_text(self, text, seconds=30.0):
         """The post with this text, once the feed shows it."""
         def found():
+            self.need_alive()
             return [p for p in self.feed() if p.get("content", {}).get("text") == text]
         return wait_until(found, seconds, lambda: "%s has %r; it has %r\n%s" % (
             self.name, text, self.texts(), self.log_tail()), 0.1)[0]
 
-    def attachment(self, entity, post, name, timeout=60.0):
-        code, out, err = self.raw("attachment", entity, post, name, timeout=timeout)
-        check_equal(code, 0, "%s: attachment failed: %s" % (self.name, err.strip()))
-        return out
+    def attachment(self, entity, post, name, seconds=60.0):
+        """The bytes of an attachment, once the node holds all of it."""
+        def whole():
+            self.need_alive()
+            code, out, error = self.raw("attachment", entity, post, name, timeout=60)
+            last.append(error.strip())
+            return code == 0 and (out,)
+        last = []
+        return wait_until(whole, seconds, lambda: "%s holds %s: %s\n%s" % (self.name, name, last[-1], self.log_tail()), 0.2)[0]
 
     def followers(self):
         return {f["entity"]: f["state"] for f in self.json("followers")["followers"]}

@@ -9,7 +9,7 @@ alignments, and UTF-16.
 import base64
 import os
 
-from harness import check, wait_until
+from harness import check
 from node import follow, limit, picture
 
 MARK = b"a-mark-inside-the-picture-4711"
@@ -157,9 +157,7 @@ def story(stage, tor):
     bob.post(REPLY, "--to", "public")
     bob.post(REPLY + " for alice", "--to", alice.entity)
 
-    def whole():
-        return MARK in bob.raw("attachment", alice.entity, post["id"], "holiday-in-the-fog.png", timeout=60)[1]
-    wait_until(whole, 60, "bob holds the picture", 0.2)
+    check(MARK in bob.attachment(alice.entity, post["id"], "holiday-in-the-fog.png"), "the picture at bob")
     for i in range(20):
         alice.post("%s, part %d" % (TEXT, i))
     bob.wait_text("%s, part 19" % TEXT, 60)

@@ -167,17 +167,23 @@ def test_a_bad_network_loses_nothing(stage):
         for value in values:
             setattr(faults, name, value)
             faults.cut_times = 1
+            alice.tor.drop_streams()
             post(1)
             wait_until(lambda: faults.cut_times == 0, 30, "a connection was cut (%s %d)" % (name, value))
             faults.clear()
+            # Only after a success does a peer's waiting time start anew.
+            wait_until(lambda: alice.outbox_waiting() == 0, 60, lambda: "delivered after the cut: %r" % alice.status())
     stage.say("cut")
     faults.refuse = 5
+    alice.tor.drop_streams()
     post(1)
     time.sleep(1)
     faults.clear()
     faults.fail_fraction = 0.5
-    post(3)
-    time.sleep(2)
+    for _ in range(4):
+        alice.tor.drop_streams()
+        post(1)
+        time.sleep(0.5)
     faults.clear()
     faults.latency = 0.2
     post(2)
@@ -196,6 +202,7 @@ def test_a_stalled_peer_holds_nobody_up(stage):
     carol.wait_following(alice.entity, "approved")
     alice.tor.towards[bob.onion] = fake_tor.Faults()
     alice.tor.towards[bob.onion].stall = 600
+    alice.tor.drop_streams()
     for i in range(5):
         alice.post("post %d past a stalled peer" % i)
     begin = time.monotonic()
