@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <doctest/doctest.h>
+
+#include <bivouac/model/limits.h>
+
+#include "tent_fixture.h"
+
+using namespace bivouac;
+using namespace bivouac::tent;
+
+namespace {
+
+int64_t count_of(Home& home, const std::string& author)
+{
+    return *home.store->read([&](store::ReadTx& tx) { return store::count_versions_by(tx, home.self.id, author); });
+}
+
+Post status_of(Home& home, const std::string& author, const std::string& id)
+{
+    Post post = home.remote(author, id, type::kStatus);
+    post.content = R"({"text":"hi"})";
+    post.version.id = version_id_of(post);
+    return post;
+}
+
+}  // namespace
+
+TEST_CASE("a delivery is stored once, however often it comes")
+{
+    Home home;
+    home.know(home.bob);
+    home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); });
+    Post post = status_of(home, home.bob, "p1");
+    auto first = home.deliver(post);
+    REQUIRE(first.ok());
+    CHECK(first->stored);
+    int64_t count = count_of(home, home.bob);
+    for (int i = 0; i < 3; ++i) {
+        auto again = home.deliver(post);
+        REQUIRE(again.ok());
+        CHECK_FALSE(again->stored);
+    }
+    CHECK(count_of(home, home.bob) == count);
+}
+
+TEST_CASE("nobody delivers in another's name")
+{
+    Home home;
+    home.know(home.bob);
+    Post post = status_of(home, home.carol, "p1");
+    auto result = home.deliver(post, home.bob);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().kind == ErrorKind::Forbidden);
+    CHECK(count_of(home, home.carol) == 0);
+    // Not even when the URL says one and the body another.
+    Json body = post_to_json(post, Audience::everybody());
+    auto mixed = home.store->write(
+        [&](store::WriteTx& tx) { return receive(tx, home.self, home.bob, home.bob, "p1", body); });
+    CHECK(mixed.error().kind == ErrorKind::Forbidden);
+}
+
+TEST_CASE("a wrong version id, and types that are not delivered, are refused")
+{
+    Home home;
+    home.know(home.bob);
+    Post wrong = status_of(home, home.bob, "p1");
+    wrong.content = R"({"text":"altered"})";
+    CHECK(home.deliver(wrong).error().kind == ErrorKind::Invalid);
+    for (const char* kind : {type::kCredentialsForApp, type::kApp, type::kAppAuth})
+        CHECK(home.deliver(home.remote(home.bob, "p2", kind)).error().kind == ErrorKind::Forbidden);
+}
+
+TEST_CASE("missing members are filled in, as old senders leave them out (section 7.5)")
+{
+    Home home;
+    home.know(home.bob);
+    home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); });
+    Json body = {{"type", type::kStatus}, {"content", {{"text", "bare"}}}};
+    auto result = home.store->write(
+        [&](store::WriteTx& tx) { return receive(tx, home.self, home.bob, home.bob, "p9", body); });
+    REQUIRE(result.ok());
+    CHECK(result->post.id == "p9");
+    CHECK(result->post.entity == home.bob);
+    CHECK(result->post.version.id.starts_with("sha512t256-"));
+    CHECK(result->post.published_at == home.clock.now);
+}
+
+TEST_CASE("what was deleted does not come back")
+{
+    Home home;
+    home.know(home.bob);
+    home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); });
+    Post post = status_of(home, home.bob, "p1");
+    Post gone = home.remote(home.bob, "d1", type::kDelete);
+    Ref ref;
+    ref.post = "p1";
+    gone.refs.push_back(ref);
+    Ref not_hers;
+    not_hers.entity = home.self.entity;
+    not_hers.post = "meta";
+    gone.refs.push_back(not_hers);
+    gone.version.id = version_id_of(gone);
+    // The deletion overtakes the post.
+    REQUIRE(home.deliver(gone).ok());
+    auto late = home.deliver(post);
+    REQUIRE(late.ok());
+    CHECK_FALSE(late->stored);
+    // And our own meta post is still there: she can delete her own posts only.
+    auto meta = home.store->read([&](store::ReadTx& tx) { return store::find_version(tx, home.self.id, home.self.entity, "meta", ""); });
+    CHECK(*meta != 0);
+}
+
+TEST_CASE("a stranger may leave a bounded number of posts that mention us, and none that do not")
+{
+    Home home;
+    home.know(home.bob);
+    Post aside = status_of(home, home.bob, "aside");
+    aside.mentions.clear();
+    aside.version.id = version_id_of(aside);
+    auto unwanted = home.deliver(aside);
+    REQUIRE(unwanted.ok());
+    CHECK_FALSE(unwanted->stored);
+    bool refused = false;
+    for (int i = 0; i < 2 * limits::kHeldPostsPerPeer && !refused; ++i) {
+        auto result = home.deliver(status_of(home, home.bob, "p" + std::to_string(i)));
+        refused = !result.ok();
+        if (refused)
+            CHECK(result.error().kind == ErrorKind::TooMany);
+    }
+    CHECK(refused);
+    CHECK(count_of(home, home.bob) <= limits::kHeldPostsPerPeer);
+    // They show to nobody until she is approved.
+    FeedQuery person;
+    person.for_person = true;
+    auto feed = home.store->read([&](store::ReadTx& tx) {
+        return store::load_feed(tx, home.self.id, person, Viewer{Viewer::Kind::Everything, {}, {}, {}});
+    });
+    CHECK(feed->posts.empty());
+}
+
+TEST_CASE("attachments of those we follow are put on the list of what to fetch, once")
+{
+    Home home;
+    home.know(home.bob);
+    home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); });
+    Post post = status_of(home, home.bob, "p1");
+    post.attachments.push_back({"photo", "image/png", "a.png", "sha512t256-" + std::string(64, 'a'), 10});
+    post.attachments.push_back({"photo", "image/png", "b.png", "sha512t256-" + std::string(64, 'a'), 10});
+    post.attachments.push_back({"photo", "image/png", "huge", "sha512t256-" + std::string(64, 'b'), 1LL << 40});
+    post.version.id = version_id_of(post);
+    auto result = home.deliver(post);
+    REQUIRE(result.ok());
+    CHECK(result->fetches);
+    auto counts = home.store->read([&](store::ReadTx& tx) { return store::count_outbox(tx, home.self.id); });
+    CHECK(counts->fetching == 1);
+}
+
+TEST_CASE("a subscription to meta posts is no wish to follow")
+{
+    Home home;
+    home.know(home.bob);
+    REQUIRE(home.deliver(home.subscription(home.bob, "m", "https://tent.io/types/meta/v0#")).ok());
+    CHECK(home.follower_state(home.bob) == "");
+}
+
+TEST_CASE("a meta post must stay with its entity")
+{
+    Home home;
+    home.know(home.bob);
+    Post meta = home.remote(home.bob, "meta", type::kMeta);
+    meta.content = Json({{"entity", home.carol}, {"servers", Json::array()}}).dump();
+    meta.version.id = version_id_of(meta);
+    CHECK(home.deliver(meta).error().kind == ErrorKind::Invalid);
+    meta.content = Json({{"entity", home.bob}, {"servers", Json::array({1})}}).dump();
+    meta.version.id = version_id_of(meta);
+    REQUIRE(home.deliver(meta).ok());
+    CHECK(home.relationship(home.bob).servers == "[1]");
+}
