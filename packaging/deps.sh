@@ -22,6 +22,9 @@ fail() {
   exit 1
 }
 
+# How far a build is, in its own words: [12/82].
+progress_of() { tail -c 4000 "$1" | sed -n 's/^\(\[[0-9]*\/[0-9]*\]\).*/\1/p' | tail -n 1; }
+
 # run_step TEXT COMMAND...: one line with the seconds it took; on failure the end of its output.
 run_step() {
   local text=$1 begin=$SECONDS code=0
@@ -29,16 +32,20 @@ run_step() {
   : >"$step_log"
   "$@" >>"$step_log" 2>&1 &
   step_pid=$!
-  if [ -t 1 ]; then
-    local turn=0 marks='|/-\'
-    while kill -0 "$step_pid" 2>/dev/null; do
-      printf '\r%5d s  %s %s ' "$SECONDS" "$text" "${marks:turn++%4:1}"
-      sleep 0.2
-    done
-    printf '\r\033[K'
-  else
-    say "$text ..."
-  fi
+  local turn=0 marks='|/-\' next=$((SECONDS + 30)) far
+  [ -t 1 ] || say "$text ..."
+  while kill -0 "$step_pid" 2>/dev/null; do
+    if [ -t 1 ]; then
+      far=$(progress_of "$step_log")
+      printf '\r\033[K%5d s  %s %s%s ' "$SECONDS" "$text" "${far:+$far }" "${marks:turn++%4:1}"
+    elif [ "$SECONDS" -ge "$next" ]; then
+      far=$(progress_of "$step_log")
+      say "$text ... $far"
+      next=$((SECONDS + 30))
+    fi
+    sleep 0.2
+  done
+  [ ! -t 1 ] || printf '\r\033[K'
   wait "$step_pid" || code=$?
   step_pid=
   if [ "$code" -ne 0 ]; then

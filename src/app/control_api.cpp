@@ -9,11 +9,13 @@
 #include <bivouac/model/protocol.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/deliveries.h>
+#include <bivouac/store/entities.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
+#include <bivouac/tor/onion_address.h>
 
 #include <algorithm>
 #include <charconv>
@@ -161,6 +163,8 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return following();
         if (route == "POST /app")
             return create_app(TRY(body()));
+        if (route == "POST /onion-key")
+            return onion_key();
         if (route == "POST /stop") {
             hooks_.stop();
             return Json({{"stopping", true}});
@@ -381,6 +385,29 @@ Result<Json> ControlApi::create_app(const Json& body)
                  {"app", app.app_post},
                  {"entity", self_.entity},
                  {"api_root", root.empty() ? Json() : Json(root)}});
+}
+
+Result<Json> ControlApi::onion_key()
+{
+    auto entities = TRY(store_.read([](store::ReadTx& tx) { return store::load_entities(tx); }));
+    for (const auto& entity : entities) {
+        if (entity.id != self_.id)
+            continue;
+        // The three files of a HiddenServiceDir (each key behind a header of 32 bytes).
+        auto file = [](std::string header, std::string_view key) {
+            header.resize(32, '\0');
+            header += key;
+            std::string text = to_base64(header);
+            wipe(header);
+            return text;
+        };
+        Secret expanded = tor::expanded_key_of_seed(entity.onion_seed);
+        return Json({{"hs_ed25519_secret_key", file("== ed25519v1-secret: type0 ==", expanded.view())},
+                     {"hs_ed25519_public_key",
+                      file("== ed25519v1-public: type0 ==", tor::public_key_of_seed(entity.onion_seed))},
+                     {"hostname", to_base64(entity.onion + ".onion\n")}});
+    }
+    return fail(ErrorKind::Internal, "the entity is gone");
 }
 
 }  // namespace bivouac::app

@@ -37,6 +37,7 @@ private:
     Result<Json> decide(const Json& body);
     Result<Json> following();
     Result<Json> create_app(const Json& body);
+    Result<Json> onion_key();
 
     store::Store& store_;
     const StatusBoard& board_;

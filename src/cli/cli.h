@@ -33,6 +33,7 @@ void add_followers(CLI::App& app, Context& context);
 void add_following(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
 void add_app(CLI::App& app, Context& context);
+void add_onion_key(CLI::App& app, Context& context);
 
 // The subcommand with --data and --json on it.
 CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, const std::string& help);

@@ -483,14 +483,19 @@ public:
     size_t count() const { return transfers_.size(); }
     const std::string& proxy_url() const { return proxy_.url; }
 
-    std::vector<Finished> abort_all()
+    // Those that the function names are taken out and fail with the words.
+    std::vector<Finished> abort_if(const std::function<bool(const OutRequest&)>& chosen, const std::string& words)
     {
         std::vector<Finished> out;
-        for (auto& [easy, transfer] : transfers_) {
-            curl_multi_remove_handle(multi_, easy);
-            out.push_back({std::move(transfer->done), fail(ErrorKind::Unavailable, kStopping)});
+        for (auto it = transfers_.begin(); it != transfers_.end();) {
+            if (!chosen(it->second->request)) {
+                ++it;
+                continue;
+            }
+            curl_multi_remove_handle(multi_, it->first);
+            out.push_back({std::move(it->second->done), fail(ErrorKind::Unavailable, words)});
+            it = transfers_.erase(it);
         }
-        transfers_.clear();
         return out;
     }
 
@@ -587,6 +592,22 @@ struct HttpClient::Impl {
         std::erase_if(old, [](const auto& channel) { return channel->count() == 0; });
     }
 
+    void abort_if(const std::function<bool(const OutRequest&)>& chosen, const std::string& words)
+    {
+        std::vector<Finished> finished;
+        auto abort = [&](Channel& channel) {
+            for (auto& one : channel.abort_if(chosen, words))
+                finished.push_back(std::move(one));
+        };
+        if (current)
+            abort(*current);
+        for (auto& channel : old)
+            abort(*channel);
+        drop_old();
+        for (auto& one : finished)
+            one.done(std::move(one.result));
+    }
+
     void replace(std::unique_ptr<Channel> next)
     {
         if (current && current->count() > 0)
@@ -636,21 +657,16 @@ Task<Result<InResponse>> HttpClient::fetch(OutRequest request)
         [this, &request](auto done) { impl_->current->add(std::move(request), std::move(done)); });
 }
 
+void HttpClient::interrupt(const tor::Isolation& isolation)
+{
+    impl_->abort_if([&](const OutRequest& request) { return request.isolation.user == isolation.user; },
+                    "interrupted: the peer showed up by itself");
+}
+
 void HttpClient::stop()
 {
     impl_->stopping = true;
-    std::vector<Finished> finished;
-    auto abort = [&](Channel& channel) {
-        for (auto& one : channel.abort_all())
-            finished.push_back(std::move(one));
-    };
-    if (impl_->current)
-        abort(*impl_->current);
-    for (auto& channel : impl_->old)
-        abort(*channel);
-    impl_->old.clear();
-    for (auto& one : finished)
-        one.done(std::move(one.result));
+    impl_->abort_if([](const OutRequest&) { return true; }, kStopping);
 }
 
 size_t HttpClient::in_flight() const

@@ -63,6 +63,12 @@ public:
     // The meta post whose content.entity is the entity.
     Task<Result<Discovered>> discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms);
 
+    // What is on its way to that peer fails at once.
+    void interrupt(const tent::Self& self, const std::string& peer)
+    {
+        http_.interrupt(isolation_.for_pair(self.entity, peer));
+    }
+
     // A post envelope: the answer's body as {"post": ...}.
     static Result<Json> post_in(const InResponse& response);
 

@@ -26,6 +26,9 @@ using PeerId = std::pair<int64_t, std::string>;
 // The outbox is looked at this often even when nobody nudges.
 constexpr int64_t kIdleLookMs = 60'000;
 
+// A delivery that takes longer has probably lost its circuit.
+constexpr int64_t kHangingMs = 10'000;
+
 // Greetings after an absence: few at a time, and not more often than this.
 constexpr size_t kHellosAtOnce = 8;
 constexpr int64_t kHelloPauseMs = 10'000;
@@ -115,6 +118,12 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
     size_t answering = 0;      // inbound handshakes
     std::set<PeerId> answering_peers;
+    // Deliveries under way: since when (monotonic), and whether the peer contacted us meanwhile.
+    struct Attempt {
+        int64_t since = 0;
+        bool seen = false;
+    };
+    std::map<PeerId, Attempt> attempts;
     size_t helloing = 0;
     int64_t last_hello = 0;    // monotonic
     EventLoop::Timer look_timer;
@@ -235,10 +244,16 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         }
         std::string problem;
         Outcome outcome = Outcome::Later;
+        attempts[id] = {clock.monotonic_ms(), false};
         if (step.kind == Step::Kind::Deliver)
             outcome = co_await deliver(self, id, step, problem);
         else
             outcome = co_await fetch(self, id, step, problem);
+        const bool seen = std::exchange(attempts[id].seen, false);
+        attempts.erase(id);
+        // She is there, only this attempt was not: at once again, on a new connection.
+        if (outcome == Outcome::Later && seen && !stopping && has_proxy)
+            co_return true;
         switch (outcome) {
         case Outcome::Done: waiting.erase(id); co_return true;
         case Outcome::Later: co_return co_await wait_longer(self, id, step, problem);
@@ -534,7 +549,16 @@ void Relay::peer_seen(int64_t owner, std::string peer)
 {
     impl_->loop.post([weak = std::weak_ptr(impl_), id = PeerId{owner, std::move(peer)}] {
         auto impl = weak.lock();
-        if (impl && impl->waiting.erase(id) > 0)
+        if (!impl)
+            return;
+        if (auto attempt = impl->attempts.find(id); attempt != impl->attempts.end()) {
+            // An attempt that hangs since before she came back would hang until its time is up.
+            const bool hangs = impl->clock.monotonic_ms() - attempt->second.since > kHangingMs;
+            if (hangs && !std::exchange(attempt->second.seen, true))
+                impl->peers.interrupt(impl->entities.at(id.first), id.second);
+            return;
+        }
+        if (impl->waiting.erase(id) > 0)
             spawn(Impl::wake_one(impl, id));
     });
 }

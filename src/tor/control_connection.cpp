@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A plain non-blocking socket on the loop: no library between us and the bytes, so that keys are in one place.
+// A plain non-blocking socket on the loop: nothing between us and the bytes, so that a key is in one place.
 #include "control_connection.h"
 
 #include <cerrno>

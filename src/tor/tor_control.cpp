@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How: one coroutine, live(), goes round for ever: find the control port (starting tor first if it is ours), log
-// in, then look after the onions until the connection ends, wait, again. Events only change what it looks at.
+// How: one coroutine, live(), goes round for ever: find the control port (starting tor first if it is ours),
+// log in, look after the onions until the connection ends, wait, again. Events only change what it looks at.
 #include <bivouac/tor/tor_control.h>
 
 #include <algorithm>

@@ -58,6 +58,8 @@ public:
     // Invalid for a URL we refuse; TooLarge.
     Task<Result<InResponse>> fetch(OutRequest request);
 
+    // Requests in flight with this isolation fail with Unavailable; their connections are closed.
+    void interrupt(const tor::Isolation& isolation);
     // Every request in flight fails with Unavailable, new ones too.
     void stop();
 
