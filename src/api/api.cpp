@@ -409,7 +409,7 @@ net::HttpResponse Api::delete_post(Call& call)
         return error_response(403, "Forbidden");
     auto deleted = store_.write([&](store::WriteTx& tx) -> Result<Post> {
         Post made = TRY(tent::delete_own(tx, call.self(), call.route.post, version));
-        TRY(store::remove_orphans(tx, false));
+        TRY(store::remove_orphans(tx, store::Orphans::OlderThanAnHour));
         tx.after_commit([this] { hooks_.posted(); });
         return made;
     });

@@ -144,7 +144,7 @@ Result<void> Node::Impl::build()
     if (entities.empty())
         return fail(ErrorKind::Invalid, "the database holds no entity; restore a backup");
     // What a crash left half written.
-    TRY(store().write([](store::WriteTx& tx) { return store::remove_orphans(tx, true); }));
+    TRY(store().write([](store::WriteTx& tx) { return store::remove_orphans(tx, store::Orphans::All); }));
 
     Clock& clock = system_clock();
     authenticator = std::make_unique<auth::Authenticator>(store(), clock);

@@ -122,8 +122,9 @@ Result<void> ensure_private_directory(const std::string& path)
         return fail(ErrorKind::Conflict, path + " is not a directory");
     if (info.st_uid != ::geteuid())
         return fail(ErrorKind::Conflict, path + " belongs to another user; choose another --data");
-    if ((info.st_mode & 077) != 0 && ::chmod(path.c_str(), 0700) != 0)
-        return fail(ErrorKind::Conflict, path + " can be read by others; run: chmod 700 " + path);
+    // Not closed by us: a mistyped --data may name a directory that others need.
+    if ((info.st_mode & 077) != 0)
+        return fail(ErrorKind::Conflict, path + " is open to others; name a new directory, or run: chmod 700 " + path);
     return {};
 }
 

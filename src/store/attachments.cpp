@@ -44,8 +44,8 @@ Result<void> BlobWriter::flush()
     auto written = store_.write([this](WriteTx& tx) -> Result<int64_t> {
         int64_t blob = blob_;
         if (blob == 0) {
-            auto insert = tx.prepare("INSERT INTO blobs (digest, size) VALUES (NULL, 0)");
-            TRY(insert.run());
+            auto insert = tx.prepare("INSERT INTO blobs (digest, size, stored_at) VALUES (NULL, 0, :now)");
+            TRY(insert.bind(":now", tx.now_ms()).run());
             blob = tx.last_insert_id();
         }
         int64_t position = chunks_;
@@ -72,7 +72,9 @@ Result<StoredBlob> BlobWriter::finish()
     TRY(store_.write([&](WriteTx& tx) -> Result<void> {
         if (TRY(has_blob(tx, blob.digest))) {
             auto remove = tx.prepare("DELETE FROM blobs WHERE id = :id");
-            return remove.bind(":id", blob_).run();
+            TRY(remove.bind(":id", blob_).run());
+            auto touch = tx.prepare("UPDATE blobs SET stored_at = :now WHERE digest = :digest");
+            return touch.bind(":now", tx.now_ms()).bind(":digest", blob.digest).run();
         }
         auto update = tx.prepare("UPDATE blobs SET digest = :digest, size = :size WHERE id = :id");
         return update.bind(":digest", blob.digest).bind(":size", blob.size).bind(":id", blob_).run();
@@ -81,16 +83,13 @@ Result<StoredBlob> BlobWriter::finish()
     return blob;
 }
 
-Result<void> remove_orphans(WriteTx& tx, bool unfinished_too)
+Result<void> remove_orphans(WriteTx& tx, Orphans which)
 {
+    constexpr int64_t kHourMs = 3'600'000;
     auto orphans = tx.prepare(R"(
-        DELETE FROM blobs WHERE digest IS NOT NULL
+        DELETE FROM blobs WHERE (digest IS NOT NULL OR :all) AND (stored_at < :oldest OR :all)
             AND NOT EXISTS (SELECT 1 FROM version_attachments a WHERE a.digest = blobs.digest))");
-    TRY(orphans.run());
-    if (!unfinished_too)
-        return {};
-    auto unfinished = tx.prepare("DELETE FROM blobs WHERE digest IS NULL");
-    return unfinished.run();
+    return orphans.bind(":all", which == Orphans::All).bind(":oldest", tx.now_ms() - kHourMs).run();
 }
 
 Result<bool> has_blob(ReadTx& tx, std::string_view digest)

@@ -180,6 +180,22 @@ Result<void> enqueue_fetch(WriteTx& tx, int64_t owner, std::string_view peer, st
         .run();
 }
 
+Result<void> enqueue_missing_fetches(WriteTx& tx, int64_t owner, std::string_view author, int64_t largest_bytes)
+{
+    auto insert = tx.prepare(R"(
+        INSERT OR IGNORE INTO fetches (owner, peer, digest, size, created_at)
+        SELECT :owner, v.author, a.digest, a.size, :now
+        FROM names n JOIN versions v ON v.owner = :owner AND v.author = n.id
+        JOIN version_attachments a ON a.version = v.id
+        WHERE n.entity = :author AND a.size <= :largest
+          AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.digest = a.digest))");
+    return insert.bind(":owner", owner)
+        .bind(":now", tx.now_ms())
+        .bind(":author", author)
+        .bind(":largest", largest_bytes)
+        .run();
+}
+
 Result<std::optional<Fetch>> next_fetch(ReadTx& tx, int64_t owner, std::string_view peer)
 {
     auto select = tx.prepare(R"(

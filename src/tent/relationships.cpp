@@ -2,6 +2,7 @@
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/clock.h>
 #include <bivouac/model/json.h>
+#include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/store/credentials.h>
@@ -180,6 +181,7 @@ Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const s
     relationship.following_post = subscription.id;
     relationship.next_try_at = 0;
     TRY(store::save_relationship(tx, relationship));
+    TRY(store::enqueue_missing_fetches(tx, self.id, entity, static_cast<int64_t>(limits::kAttachmentBytes)));
     return relationship;
 }
 
@@ -213,6 +215,8 @@ Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& en
     member.mentions.push_back(std::move(group));
     Post post = TRY(publish(tx, self, std::move(member), Deliver::Nobody));
     TRY(store::add_group_member(tx, self.id, self.followers_group, entity, post.id));
+    // What she left with us while she waited shows from now on, its attachments too.
+    TRY(store::enqueue_missing_fetches(tx, self.id, entity, static_cast<int64_t>(limits::kAttachmentBytes)));
     return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber);
 }
 

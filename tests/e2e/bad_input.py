@@ -285,6 +285,7 @@ def test_full_disk(stage):
         isolate(mount=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", disk], check=True, timeout=10,
                        env=clean_env("/"))
+        stage.afterwards.append(lambda: subprocess.run(["umount", disk], timeout=10, env=clean_env("/")))
     except (OSError, subprocess.SubprocessError):
         # No mounting here: a limit on the size of files gives the same errors at the same places.
         mounted = False

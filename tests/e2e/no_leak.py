@@ -20,8 +20,10 @@ from node import follow, isolate, limit, picture
 class Watcher(threading.Thread):
     """Reads the socket tables of this namespace until told to stop."""
 
-    def __init__(self):
+    def __init__(self, tors):
+        """tors: real ones run here, and may for a moment have the datagram socket of TOR_ASKS, not connected."""
         super().__init__(daemon=True)
+        self.tors = tors
         self.bad, self.samples, self.seen, self.over = set(), 0, 0, False
 
     @staticmethod
@@ -51,6 +53,8 @@ class Watcher(threading.Thread):
                     self.bad.add("tcp to a name server")
             for name in ("tcp6", "udp", "udp6", "udplite", "raw", "raw6", "icmp", "icmp6", "packet"):
                 for row in self.table(name):
+                    if self.tors and name in ("udp", "udp6") and set(row[2]) <= set("0:"):
+                        continue  # the traces show whose it is and that nothing was sent
                     self.bad.add("a %s socket: %s" % (name, " ".join(row[:4])))
             self.samples += 1
             time.sleep(0.01)
@@ -109,7 +113,7 @@ def check_no_way_out():
 
 
 def story(stage, tor):
-    watcher = Watcher()
+    watcher = Watcher(tor != "fake")
     watcher.start()
     traces = []
     nodes = []
@@ -172,7 +176,7 @@ def test_nothing_leaves_on_the_fake_tor(stage):
 @limit(60)
 def test_without_tor_only_the_local_api_listens(stage):
     isolate(net=True)
-    watcher = Watcher()
+    watcher = Watcher(False)
     watcher.start()
     command, path = wrap(stage, "alice")
     alice = stage.node("alice", "none", start=False, wrap=command)

@@ -18,7 +18,8 @@ Result<void> write_file_atomically(const std::string& path, std::string_view byt
 
 bool file_exists(const std::string& path);
 
-// Makes the directory 0700 if it is missing. Conflict when it belongs to somebody else or is open to others.
+// Makes the directory 0700 if it is missing. Conflict when it belongs to somebody else or is open to others; what
+// is there already is not changed.
 Result<void> ensure_private_directory(const std::string& path);
 
 // An exclusive flock held for the life of the object. Conflict when another process holds it.

@@ -42,8 +42,10 @@ private:
     bool finished_ = false;
 };
 
-// Blobs that nothing refers to any more and that have been left over; also those cut off by a crash.
-Result<void> remove_orphans(WriteTx& tx, bool unfinished_too);
+// Removes blobs that no version refers to. While the node runs, those that came in the last hour stay: their post
+// may be on its way. At its start nothing is, so all go, and with them what a crash cut off.
+enum class Orphans { OlderThanAnHour, All };
+Result<void> remove_orphans(WriteTx& tx, Orphans which);
 
 Result<bool> has_blob(ReadTx& tx, std::string_view digest);
 Result<int64_t> blob_size(ReadTx& tx, std::string_view digest);  // -1 when it is not here

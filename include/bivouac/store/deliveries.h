@@ -68,6 +68,8 @@ struct Fetch {
 };
 Result<void> enqueue_fetch(WriteTx& tx, int64_t owner, std::string_view peer, std::string_view digest,
                            int64_t size);
+// For all that we hold of this author without its bytes: she was a stranger when the posts came.
+Result<void> enqueue_missing_fetches(WriteTx& tx, int64_t owner, std::string_view author, int64_t largest_bytes);
 Result<std::optional<Fetch>> next_fetch(ReadTx& tx, int64_t owner, std::string_view peer);
 Result<void> end_fetch(WriteTx& tx, int64_t id);
 Result<void> postpone_fetch(WriteTx& tx, int64_t id, int64_t next_try_at);

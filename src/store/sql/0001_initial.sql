@@ -116,7 +116,8 @@ CREATE INDEX version_attachments_by_digest ON version_attachments (digest, versi
 CREATE TABLE blobs (
     id INTEGER PRIMARY KEY,
     digest TEXT UNIQUE,
-    size INTEGER NOT NULL
+    size INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL  -- or found to be here already: what is about to be used is no orphan
 ) STRICT;
 CREATE TABLE blob_chunks (
     blob INTEGER NOT NULL REFERENCES blobs ON DELETE CASCADE,

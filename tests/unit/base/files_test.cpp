@@ -45,7 +45,7 @@ TEST_CASE("a file over the limit is refused, a missing one is not found")
     CHECK(read_file(folder.path + "/g", 10).error().kind == ErrorKind::NotFound);
 }
 
-TEST_CASE("a private directory is made 0700, and one that was open is closed")
+TEST_CASE("a private directory is made 0700; one that is open to others is refused and left as it is")
 {
     Folder folder;
     std::string path = folder.path + "/a/b";
@@ -54,9 +54,9 @@ TEST_CASE("a private directory is made 0700, and one that was open is closed")
     REQUIRE(stat(path.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0700);
     REQUIRE(chmod(path.c_str(), 0755) == 0);
-    REQUIRE(ensure_private_directory(path).ok());
+    CHECK(ensure_private_directory(path).error().kind == ErrorKind::Conflict);
     REQUIRE(stat(path.c_str(), &info) == 0);
-    CHECK((info.st_mode & 0777) == 0700);
+    CHECK((info.st_mode & 0777) == 0755);
     REQUIRE(write_file_atomically(folder.path + "/f", "").ok());
     CHECK(ensure_private_directory(folder.path + "/f").error().kind == ErrorKind::Conflict);
 }

@@ -87,3 +87,25 @@ TEST_CASE("reading starts anywhere")
     REQUIRE(piece.ok());
     CHECK(*piece == bytes.substr(65'530, 6));
 }
+
+TEST_CASE("bytes that no post refers to go, but not while their post may be on its way")
+{
+    TestStore test;
+    auto clean = [&](Orphans which) { test.write([&](WriteTx& tx) { return remove_orphans(tx, which); }); };
+    write_blob(*test.store, "one");
+    clean(Orphans::OlderThanAnHour);
+    CHECK(count(*test.store, "blobs") == 1);
+    test.clock.now += 3'600'001;
+    write_blob(*test.store, "one");  // found again: about to be used
+    clean(Orphans::OlderThanAnHour);
+    CHECK(count(*test.store, "blobs") == 1);
+    test.clock.now += 3'600'001;
+    clean(Orphans::OlderThanAnHour);
+    CHECK(count(*test.store, "blobs") == 0);
+    write_blob(*test.store, "two");
+    BlobWriter unfinished(*test.store);
+    REQUIRE(unfinished.append(std::string(2 << 20, 'x')).ok());
+    clean(Orphans::All);
+    CHECK(count(*test.store, "blobs") == 0);
+    CHECK(count(*test.store, "blob_chunks") == 0);
+}

@@ -131,7 +131,7 @@ TEST_CASE("a full disk fails the write with clear words, loses nothing and is ov
     TestStore test;
     test.write([](WriteTx& tx) { return put(tx, "http://kept.onion"); });
     auto big = [](WriteTx& tx) -> Result<void> {
-        auto insert = tx.prepare("INSERT INTO blobs (digest, size) VALUES (NULL, 0)");
+        auto insert = tx.prepare("INSERT INTO blobs (digest, size, stored_at) VALUES (NULL, 0, 0)");
         TRY(insert.run());
         auto chunk = tx.prepare("INSERT INTO blob_chunks VALUES (:blob, 0, :data)");
         return chunk.bind(":blob", tx.last_insert_id()).bind_blob(":data", std::string(4 << 20, 'x')).run();

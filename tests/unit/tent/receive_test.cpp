@@ -155,6 +155,23 @@ TEST_CASE("attachments of those we follow are put on the list of what to fetch, 
     CHECK(counts->fetching == 1);
 }
 
+TEST_CASE("attachments of a stranger are fetched once she is approved")
+{
+    Home home;
+    home.know(home.bob);
+    REQUIRE(home.deliver(home.subscription(home.bob)).ok());
+    Post post = status_of(home, home.bob, "p1");
+    post.attachments.push_back({"photo", "image/png", "a.png", "sha512t256-" + std::string(64, 'a'), 10});
+    post.version.id = version_id_of(post);
+    REQUIRE(home.deliver(post).ok());
+    auto fetching = [&] {
+        return home.store->read([&](store::ReadTx& tx) { return store::count_outbox(tx, home.self.id); })->fetching;
+    };
+    CHECK(fetching() == 0);
+    home.write([&](store::WriteTx& tx) { return approve(tx, home.self, home.bob); });
+    CHECK(fetching() == 1);
+}
+
 TEST_CASE("a subscription to meta posts is no wish to follow")
 {
     Home home;
