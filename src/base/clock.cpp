@@ -51,7 +51,11 @@ Random& system_random()
 
 std::string Random::id()
 {
-    return to_base64url(bytes(16));
+    std::string id;
+    do
+        id = to_base64url(bytes(16));
+    while (id.front() == '-');
+    return id;
 }
 
 uint64_t Random::below(uint64_t bound)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/secret.h>
 
+#include <csignal>
 #include <cstring>
 #include <new>
 #include <string>
@@ -53,6 +54,8 @@ bool harden_process()
     rlimit none{0, 0};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
+    // A limit on file sizes is a full disk to us: an error where it happens, not the end of the process.
+    std::signal(SIGXFSZ, SIG_IGN);
     return sodium_init() >= 0;
 }
 

@@ -32,10 +32,12 @@ constexpr long kStalledSeconds = 60;
 constexpr long kIdleConnections = 64;
 constexpr long kConnectionLifeSeconds = 540; // below tor's MaxCircuitDirtiness of 600 s
 constexpr size_t kHeaderBytes = 32u << 10;
-constexpr size_t kHeaderFields = 256;
+constexpr size_t kHeaderFields = 100;
+constexpr uint64_t kErrorBodyBytes = 64u << 10; // of an answer that is not the file we asked for
 // The same for every installation: it tells nothing.
 constexpr const char* kUserAgent = "Tent";
 constexpr const char* kStopping = "stopping";
+constexpr const char* kNoTor = "tor is not ready";
 
 struct Proxy {
     std::string url; // socks5h: names go to tor, nothing is looked up here
@@ -211,7 +213,8 @@ struct Transfer {
     CURL* easy = nullptr;
     curl_slist* fields = nullptr;
     size_t header_bytes = 0;
-    bool headers_ended = false;
+    bool headers_ended = false; // of one block; more may come after a 1xx
+    bool answer_began = false; // the block of the answer itself has ended
     uint64_t body_bytes = 0;
     std::optional<Error> error; // ours, in front of curl's "write error"
 
@@ -224,6 +227,9 @@ struct Transfer {
 
     Result<void> prepare();
     Result<void> prepare_fields();
+    long status() const;
+    // Only the file itself goes into the spool; what an error says is small and stays in memory.
+    bool into_spool() const { return !request.spool_directory.empty() && status() == 200; }
     void header_line(std::string_view line);
     bool body(std::string_view piece);
     Result<InResponse> result(CURLcode code);
@@ -275,7 +281,7 @@ Result<void> Transfer::prepare_fields()
 Result<void> Transfer::prepare()
 {
     if (proxy.url.empty() || proxy.length == 0)
-        return fail(ErrorKind::Unavailable, "there is no tor to send through");
+        return fail(ErrorKind::Unavailable, kNoTor);
     if (request.isolation.user.empty() || request.isolation.user.starts_with("<torS0X>") ||
         request.isolation.user.size() > 255 || request.isolation.password.size() > 255)
         return fail(ErrorKind::Internal, "a request without its own circuit");
@@ -286,8 +292,6 @@ Result<void> Transfer::prepare()
     easy = curl_easy_init();
     if (!easy)
         throw std::bad_alloc();
-    if (!request.spool_directory.empty())
-        response.spool = std::make_unique<Spool>(request.spool_directory);
 
     CURLcode worst = CURLE_OK;
     auto set = [&](CURLoption option, auto value) {
@@ -333,9 +337,12 @@ Result<void> Transfer::prepare()
         set(CURLOPT_NOBODY, 1L);
     } else {
         // Looks at the announced size only; the write callback counts what comes.
-        if (request.limit_bytes > 0)
+        uint64_t announced = request.limit_bytes;
+        if (!request.spool_directory.empty())
+            announced = std::max(announced, kErrorBodyBytes);
+        if (announced > 0)
             set(CURLOPT_MAXFILESIZE_LARGE,
-                static_cast<curl_off_t>(std::min<uint64_t>(request.limit_bytes, 1ull << 62)));
+                static_cast<curl_off_t>(std::min<uint64_t>(announced, 1ull << 62)));
         bool with_body = !request.body.empty() || request.method == "POST" || request.method == "PUT";
         if (with_body) {
             set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -349,13 +356,23 @@ Result<void> Transfer::prepare()
     return {};
 }
 
+long Transfer::status() const
+{
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
 void Transfer::header_line(std::string_view line)
 {
+    constexpr const char* kTooLarge = "the header of the answer is larger than allowed";
     header_bytes += line.size();
-    if (header_bytes > kHeaderBytes || response.headers.size() >= kHeaderFields) {
-        error = fail(ErrorKind::TooLarge, "the header of the answer is larger than allowed");
+    if (header_bytes > kHeaderBytes) {
+        error = fail(ErrorKind::TooLarge, kTooLarge);
         return;
     }
+    if (answer_began)
+        return; // trailers tell us nothing
     while (line.ends_with('\n') || line.ends_with('\r'))
         line.remove_suffix(1);
     if (line.starts_with("HTTP/") && (headers_ended || response.headers.empty())) {
@@ -366,10 +383,9 @@ void Transfer::header_line(std::string_view line)
     }
     if (line.empty()) {
         headers_ended = true;
+        answer_began = status() >= 200;
         return;
     }
-    if (headers_ended)
-        return; // trailers tell us nothing
     auto trimmed = [](std::string_view text) {
         size_t first = text.find_first_not_of(" \t");
         if (first == std::string_view::npos)
@@ -377,28 +393,37 @@ void Transfer::header_line(std::string_view line)
         return text.substr(first, text.find_last_not_of(" \t") - first + 1);
     };
     if (line.front() == ' ' || line.front() == '\t') {
-        if (!response.headers.empty())
-            response.headers.back().value += " " + std::string(trimmed(line));
+        // Obsolete (RFC 9112, section 5.2), and two readers may disagree about it.
+        error = fail(ErrorKind::Unavailable, "what answers there does not speak HTTP");
         return;
     }
     size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
         return;
+    if (response.headers.size() == kHeaderFields) {
+        error = fail(ErrorKind::TooLarge, kTooLarge);
+        return;
+    }
     response.headers.push_back(
         {std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
 }
 
 bool Transfer::body(std::string_view piece)
 {
-    if (piece.size() > request.limit_bytes - body_bytes) {
+    const bool spooled = into_spool();
+    const bool error_body = !request.spool_directory.empty() && !spooled;
+    const uint64_t limit = error_body ? kErrorBodyBytes : request.limit_bytes;
+    if (piece.size() > limit - body_bytes) {
         error = fail(ErrorKind::TooLarge, "the answer is larger than allowed");
         return false;
     }
     body_bytes += piece.size();
-    if (!response.spool) {
+    if (!spooled) {
         response.body += piece;
         return true;
     }
+    if (!response.spool)
+        response.spool = std::make_unique<Spool>(request.spool_directory);
     auto written = response.spool->append(piece);
     if (!written.ok())
         error = std::move(written).error();
@@ -411,16 +436,18 @@ Result<InResponse> Transfer::result(CURLcode code)
         return std::move(*error);
     if (code != CURLE_OK)
         return error_of(easy, code);
-    long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 100 || status > 999)
+    const long code_of_answer = status();
+    if (code_of_answer < 100 || code_of_answer > 999)
         return fail(ErrorKind::Unavailable, "what answers there does not speak HTTP");
-    response.status = static_cast<int>(status);
+    response.status = static_cast<int>(code_of_answer);
     // curl takes an end in the middle of the header for the end of the header.
     if (!headers_ended)
         return fail(ErrorKind::Unavailable, "the answer was cut off");
-    if (response.spool)
+    if (into_spool()) {
+        if (!response.spool) // an empty file
+            response.spool = std::make_unique<Spool>(request.spool_directory);
         TRY(response.spool->finish());
+    }
     return std::move(response);
 }
 
@@ -484,7 +511,8 @@ public:
     const std::string& proxy_url() const { return proxy_.url; }
 
     // Those that the function names are taken out and fail with the words.
-    std::vector<Finished> abort_if(const std::function<bool(const OutRequest&)>& chosen, const std::string& words)
+    std::vector<Finished> abort_if(const std::function<bool(const OutRequest&)>& chosen,
+                                   const std::string& words)
     {
         std::vector<Finished> out;
         for (auto it = transfers_.begin(); it != transfers_.end();) {
@@ -652,7 +680,7 @@ Task<Result<InResponse>> HttpClient::fetch(OutRequest request)
     if (auto url = checked_url(request.url); !url.ok())
         co_return std::move(url).error();
     if (!impl_->current)
-        co_return fail(ErrorKind::Unavailable, "there is no tor to send through");
+        co_return fail(ErrorKind::Unavailable, kNoTor);
     co_return co_await suspend<Result<InResponse>>(
         [this, &request](auto done) { impl_->current->add(std::move(request), std::move(done)); });
 }

@@ -118,9 +118,8 @@ Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string
         }
         // Old servers send no Server-Authorization; one that is there must fit (section 5.4).
         if (auto proof = response.header("Server-Authorization")) {
-            std::string hash;
-            if (!response.body.empty())
-                hash = auth::hawk_payload_hash(response.header("Content-Type").value_or(""), response.body);
+            const std::string hash =
+                auth::hawk_payload_hash(response.header("Content-Type").value_or(""), response.body);
             // A spooled body is checked against its digest instead, which we know beforehand.
             bool fits = response.spool ||
                         auth::verify_server_authorization(*proof, request.key.key, header, target, hash);

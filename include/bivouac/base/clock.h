@@ -21,7 +21,8 @@ public:
     virtual ~Random() = default;
     virtual std::string bytes(size_t count) = 0;
 
-    // 16 random bytes in base64url: the form of a post id (Tent 0.3, section 2.2).
+    // 16 random bytes in base64url: the form of a post id (Tent 0.3, section 2.2). Never with a '-' in front, which
+    // a command line would take for an option.
     std::string id();
     // Evenly from 0 up to and without the bound (bound at least 1).
     uint64_t below(uint64_t bound);

@@ -45,7 +45,8 @@ private:
 // Overwrites the bytes of an ordinary string in a way the compiler does not remove.
 void wipe(std::string& text);
 
-// Once, first thing in main: starts libsodium, forbids core dumps and attaching debuggers.
+// Once, first thing in main: starts libsodium, forbids core dumps and attaching debuggers,
+// makes a limit on file sizes an ordinary error.
 // False when libsodium cannot start.
 bool harden_process();
 

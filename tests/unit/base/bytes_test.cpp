@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/clock.h>
+
+#include <set>
 
 using namespace bivouac;
 
@@ -63,4 +66,15 @@ TEST_CASE("UTF-8 is checked as RFC 3629 has it")
     CHECK_FALSE(is_valid_utf8("\xed\xa0\x80"));      // surrogate
     CHECK_FALSE(is_valid_utf8("\xf4\x90\x80\x80"));  // beyond U+10FFFF
     CHECK_FALSE(is_valid_utf8("\xc3"));              // cut
+}
+
+TEST_CASE("ids are different, of one length, and never look like an option")
+{
+    std::set<std::string> seen;
+    for (int i = 0; i < 2000; ++i) {
+        std::string id = system_random().id();
+        CHECK(id.size() == 22);
+        CHECK(id.front() != '-');
+        CHECK(seen.insert(id).second);
+    }
 }

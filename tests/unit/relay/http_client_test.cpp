@@ -208,7 +208,7 @@ TEST_CASE("only the last header block counts; trailers do not")
     f.host(onion(1),
            "HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Early: 2\r\n\r\n"
            "HTTP/1.1 200 OK\r\nX-Late: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-           "5\r\nhello\r\n0\r\nX-Trailer: 4\r\n\r\n");
+           "5\r\nhello\r\n0\r\nHTTP/1.1: 200\r\nX-Trailer: 4\r\n\r\n");
     auto response = f.fetch(get(onion(1)));
     REQUIRE(response.ok());
     CHECK(response->status == 200);
@@ -254,9 +254,13 @@ TEST_CASE("a header without end")
     f.host(onion(1), ok_response("x", many));
     CHECK(has(f.problem(get(onion(1)), ErrorKind::TooLarge), "header"));
     std::string small;
-    for (int i = 0; i < 2'000; ++i)
+    for (int i = 0; i < 99; ++i)
         small += "A: b\r\n";
-    f.host(onion(2), ok_response("x", small));
+    f.host(onion(2), ok_response("x", small)); // a hundred with Content-Length
+    auto fits = f.fetch(get(onion(2)));
+    REQUIRE(fits.ok());
+    CHECK(fits->headers.size() == 100);
+    f.host(onion(2), ok_response("x", small + "A: b\r\n"));
     CHECK(has(f.problem(get(onion(2)), ErrorKind::TooLarge), "header"));
     std::string early;
     for (int i = 0; i < 5'000; ++i)
@@ -278,6 +282,9 @@ TEST_CASE("answers that are none")
     CHECK(!f.problem(get(onion(4))).empty());
     f.host(onion(5), "HTTP/1.1 200 OK\r\nContent-Le", true);
     CHECK(!f.problem(get(onion(5))).empty());
+    // A folded header.
+    f.host(onion(6), ok_response("x", "X-One: 1\r\n and more\r\n"));
+    CHECK(has(f.problem(get(onion(6))), "HTTP"));
 }
 
 TEST_CASE("time limits")
@@ -350,7 +357,7 @@ TEST_CASE("one connection for the same circuit, never across circuits")
 
     // A new proxy address gets new connections, and so does the old one when it comes back.
     REQUIRE(f.client->set_proxy("").ok());
-    CHECK(has(f.problem(get(onion(1))), "no tor"));
+    CHECK(f.problem(get(onion(1))) == "tor is not ready");
     REQUIRE(f.client->set_proxy(f.server.address()).ok());
     CHECK(fetch_as(onion(1), "a", "1") == 5);
     REQUIRE(f.client->set_proxy(f.server.address()).ok()); // the same again: nothing changes
@@ -460,7 +467,7 @@ TEST_CASE("without tor nothing is sent")
     Fixture f;
     f.host(onion(1), ok_response("x"));
     REQUIRE(f.client->set_proxy("").ok());
-    CHECK(has(f.problem(get(onion(1))), "no tor"));
+    CHECK(f.problem(get(onion(1))) == "tor is not ready");
     CHECK(f.server.connections() == 0);
     // A port where nobody listens: words as well.
     REQUIRE(f.client->set_proxy("127.0.0.1:1").ok());
@@ -536,6 +543,61 @@ TEST_CASE("a body into a spool")
     std::filesystem::remove_all(name);
 }
 
+TEST_CASE("only the file goes into a spool, not what an error says")
+{
+    char name[] = "/tmp/bivouac-spool-XXXXXX";
+    REQUIRE(::mkdtemp(name));
+    {
+        Fixture f;
+        auto file = [&](uint64_t limit) {
+            auto request = get(onion(1));
+            request.spool_directory = name;
+            request.limit_bytes = limit;
+            return request;
+        };
+        auto answer = [](const std::string& status, const std::string& body) {
+            return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                   body;
+        };
+        // The words of an error may be longer than a small file, and a file that is gone must be told from
+        // one that is too large.
+        const std::string words(2'000, 'w');
+        f.host(onion(1), answer("404 Not Found", words));
+        auto gone = f.fetch(file(10));
+        REQUIRE(gone.ok());
+        CHECK(gone->status == 404);
+        CHECK(!gone->spool);
+        CHECK(gone->body == words);
+        // But they do not have the limit of a large file.
+        f.host(onion(1), answer("404 Not Found", std::string(64u << 10, 'w')));
+        auto most = f.fetch(file(1u << 30));
+        REQUIRE(most.ok());
+        CHECK(most->body.size() == 64u << 10);
+        f.host(onion(1), answer("404 Not Found", std::string((64u << 10) + 1, 'w')), true);
+        f.problem(file(1u << 30), ErrorKind::TooLarge);
+        f.problem(file(10), ErrorKind::TooLarge);
+        // A file over its limit, where the limit is below that of errors.
+        f.host(onion(1), answer("200 OK", std::string(11, 'x')), true);
+        f.problem(file(10), ErrorKind::TooLarge);
+        f.host(onion(1), answer("200 OK", std::string(10, 'x')), true);
+        auto fits = f.fetch(file(10));
+        REQUIRE(fits.ok());
+        REQUIRE(fits->spool);
+        CHECK(fits->spool->size() == 10);
+        // An empty file is a file.
+        f.host(onion(1), answer("200 OK", ""));
+        auto empty = f.fetch(file(10));
+        REQUIRE(empty.ok());
+        REQUIRE(empty->spool);
+        CHECK(empty->spool->size() == 0);
+        Spool::Reader reader(*empty->spool);
+        auto piece = reader.next();
+        REQUIRE(piece.ok());
+        CHECK(piece->empty());
+    }
+    std::filesystem::remove_all(name);
+}
+
 TEST_CASE("two hundred at once, each its own circuit")
 {
     Fixture f;
@@ -574,6 +636,30 @@ TEST_CASE("stop(): what is in flight fails, and so does what comes later")
         CHECK(result.error().detail == "stopping");
     }
     CHECK(f.problem(get(onion(1))) == "stopping");
+}
+
+TEST_CASE("interrupt() ends the requests of one isolation and leaves the others")
+{
+    Fixture f;
+    SocksServer::Host silent;
+    silent.stall = true;
+    f.server.host(onion(1), silent);
+    auto hanging = get(onion(1));
+    hanging.isolation.user = "interrupted";
+    auto other = get(onion(1));
+    other.isolation.user = "left-alone";
+    other.timeout_ms = 600;
+    auto interrupter = f.loop.after(100, [&] {
+        CHECK(f.client->in_flight() == 2);
+        f.client->interrupt(tor::Isolation{"interrupted", ""});
+        CHECK(f.client->in_flight() == 1);
+    });
+    auto results = f.fetch_all({hanging, other});
+    REQUIRE(results.size() == 2);
+    REQUIRE(!results[0].ok());
+    CHECK(results[0].error().detail.find("interrupted") != std::string::npos);
+    REQUIRE(!results[1].ok());
+    CHECK(results[1].error().detail.find("interrupted") == std::string::npos);
 }
 
 TEST_CASE("the proxy changes while requests are in flight")
