@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The JSON that others rely on, and what a visitor sees of an onion: names of members, headers, no more."""
+import os
+import stat
+
+import tent
+from harness import check, check_equal
+from node import Node, follow
+
+
+def test_status_of_a_running_node(stage):
+    alice, bob = stage.pair(approved=False)
+    bob.do("follow", alice.entity)
+    alice.wait_follower(bob.entity, "pending")
+    status = alice.status()
+    check_equal(status["entity"], alice.entity, "entity")
+    check_equal(status["onion"], alice.entity[len("http://"):], "onion")
+    check(status["listen"].startswith("127.0.0.1:"), "listen: %r" % status["listen"])
+    check_equal(status["tor"]["bootstrap"], 100, "bootstrap")
+    check(status["published"] is True, "published")
+    check_equal(status["pending_followers"], 1, "pending followers")
+    check(isinstance(status["outbox"]["waiting"], int), "outbox")
+    check(status["local_api"] is None, "the local API is off unless asked for")
+
+
+def test_lists_of_followers_and_following(stage):
+    alice, bob = stage.pair(approved=False)
+    follow(alice, bob)
+    followers = alice.json("followers")["followers"]
+    check_equal([(f["entity"], f["state"]) for f in followers], [(bob.entity, "approved")], "followers")
+    check(isinstance(followers[0]["since"], int) and followers[0]["since"] > 1_600_000_000_000, "since, in ms")
+    check_equal(bob.json("following")["following"], [{"entity": alice.entity, "state": "approved"}], "following")
+    decided = alice.json("followers", "deny", bob.entity)["follower"]
+    check_equal((decided["entity"], decided["state"]), (bob.entity, "denied"), "the answer of deny")
+
+
+def test_posts_feed_and_app(stage):
+    alice = stage.node("alice", "none")
+    first = alice.json("post", "first")["post"]
+    second = alice.json("post", "second", "--to", "public")["post"]
+    check_equal([p["id"] for p in alice.json("feed")["posts"]], [second["id"], first["id"]], "newest first")
+    check("permissions" not in second, "a public post carries no permissions")
+    check(first["permissions"]["public"] is False, "a post to followers is not public")
+    check_equal(alice.json("show", alice.entity, first["id"])["post"], first, "show")
+    check_equal([p["id"] for p in alice.json("feed", "--limit", "1")["posts"]], [second["id"]], "feed --limit")
+    app = alice.json("app", "create", "--name", "N")
+    check_equal(set(app), {"id", "hawk_key", "hawk_algorithm", "app", "entity", "api_root"}, "members of `app create`")
+    check_equal(app["hawk_algorithm"], "sha256", "algorithm")
+    check(app["api_root"].startswith("http://127.0.0.1:"), "api_root: %r" % app["api_root"])
+
+
+def test_a_narrow_app_gets_what_it_was_granted(stage):
+    alice = stage.node("alice", "none")
+    status = "https://tent.io/types/status/v0"
+    private = alice.json("post", "for followers")["post"]
+    app = alice.json("app", "create", "--name", "reader", "--read", "https://vendor.example/note/v0", "--write",
+                     "https://vendor.example/note/v0")
+    host = app["api_root"][len("http://"):]
+    address = ("127.0.0.1", int(host.rsplit(":", 1)[1]))
+    credentials = tent.Credentials(app["id"], app["hawk_key"], app["app"])
+    path = "/posts/%s/%s" % (tent.escape(alice.entity), private["id"])
+    check_equal(tent.request(address, "GET", path, host, credentials=credentials).status, 404, "a type it was not granted")
+    refused = tent.request(address, "POST", "/posts", host, credentials=credentials,
+                           body=('{"type":"%s#","content":{"text":"x"}}' % status).encode(),
+                           content_type=tent.post_media_type(status + "#"))
+    check_equal(refused.status, 403, "a type it may not write")
+    made = tent.request(address, "POST", "/posts", host, credentials=credentials,
+                        body=b'{"type":"https://vendor.example/note/v0#","content":{"any":[1,null]}}',
+                        content_type=tent.post_media_type("https://vendor.example/note/v0#"))
+    check_equal(made.status, 200, "a type it may write: %r" % made.body[:200])
+    check_equal(made.json()["post"]["content"], {"any": [1, None]}, "its content")
+    mismatch = tent.request(address, "POST", "/posts", host, credentials=credentials,
+                            body=b'{"type":"https://vendor.example/note/v0#"}', content_type="application/json")
+    check_equal(mismatch.status, 415, "a wrong Content-Type")
+
+
+def test_what_a_visitor_learns(stage):
+    """No software, no clock, no path; absent, forbidden and nonsense look alike."""
+    alice = stage.node("alice")
+    secret = alice.post("for followers only")
+    answers = [alice.get(target) for target in
+               ("/posts/%s/%s" % (tent.escape(alice.entity), secret["id"]),
+                "/posts/%s/%s" % (tent.escape(alice.entity), "A" * 22), "/nonsense", "/posts/x")]
+    for answer in answers:
+        check_equal((answer.status, answer.body), (404, b'{"error":"Not Found"}'), "what is not there or not for strangers")
+    for answer in answers + [alice.get("/"), alice.get("/posts")]:
+        for name in ("server", "date", "last-modified", "x-powered-by", "set-cookie", "exception_what"):
+            check(not answer.header(name), "a %s header: %r" % (name, answer.header(name)))
+    check_equal(alice.get("/posts").json()["posts"][0]["type"], "https://tent.io/types/meta/v0#", "the public feed")
+
+
+def test_files_are_private(stage):
+    alice = stage.node("alice", "none")
+    check_equal(stat.S_IMODE(os.stat(alice.data).st_mode), 0o700, "mode of the data directory")
+    for name in ("bivouac.db", "bivouac.keys", "control.sock", "lock"):
+        check_equal(stat.S_IMODE(os.stat(os.path.join(alice.data, name)).st_mode), 0o600, "mode of " + name)
+    open_ = stage.sub("open")
+    os.chmod(open_, 0o755)
+    words = Node(alice.program, stage.top, "open").refused("init", "--passphrase-file", "-", stdin=b"x y z\n")
+    check("chmod 700" in words, words)
+    check_equal(stat.S_IMODE(os.stat(open_).st_mode), 0o755, "the mode of a directory that was refused")
