@@ -25,11 +25,6 @@ using namespace bivouac::tor;
 namespace
 {
 
-bool tor_is_here()
-{
-    return ::access("/usr/bin/tor", X_OK) == 0 || ::access("/usr/sbin/tor", X_OK) == 0;
-}
-
 struct Fixture {
     std::string directory;
     EventLoop loop;
@@ -90,7 +85,7 @@ std::string environment_of(pid_t pid)
 
 } // namespace
 
-TEST_CASE("our own tor: starts, takes an onion, ends without a trace" * doctest::skip(!tor_is_here()))
+TEST_CASE("our own tor: starts, takes an onion, ends without a trace")
 {
     Fixture f;
     f.options.socks_address = "127.0.0.1:9"; // with DisableNetwork tor opens no SOCKS port
@@ -139,7 +134,7 @@ TEST_CASE("our own tor: starts, takes an onion, ends without a trace" * doctest:
     CHECK(::kill(processes[0], 0) != 0); // reaped, too
 }
 
-TEST_CASE("our own tor is started again when it is killed" * doctest::skip(!tor_is_here()))
+TEST_CASE("our own tor is started again when it is killed")
 {
     Fixture f;
     f.start();
@@ -162,7 +157,7 @@ TEST_CASE("our own tor is started again when it is killed" * doctest::skip(!tor_
     CHECK(f.processes().empty());
 }
 
-TEST_CASE("a tor that is stopped, not dead, is ended with SIGKILL" * doctest::skip(!tor_is_here()))
+TEST_CASE("a tor that is stopped, not dead, is ended with SIGKILL")
 {
     Fixture f;
     f.start();
@@ -174,7 +169,7 @@ TEST_CASE("a tor that is stopped, not dead, is ended with SIGKILL" * doctest::sk
     CHECK(f.processes().empty());
 }
 
-TEST_CASE("destroyed without stop(): no process is left" * doctest::skip(!tor_is_here()))
+TEST_CASE("destroyed without stop(): no process is left")
 {
     Fixture f;
     f.start();
@@ -190,7 +185,7 @@ TEST_CASE("destroyed without stop(): no process is left" * doctest::skip(!tor_is
     CHECK(f.processes().empty());
 }
 
-TEST_CASE("what tor says about a bad line of the person reaches the person" * doctest::skip(!tor_is_here()))
+TEST_CASE("what tor says about a bad line of the person reaches the person")
 {
     Fixture f("DisableNetwork 1\nNoSuchOptionAtAll 1\n");
     f.start();
