@@ -97,7 +97,11 @@ Result<void> apply_audience(Post& draft, const std::vector<std::string>& to, con
         } else if (audience == "followers") {
             draft.permissions.groups.push_back(self.followers_group);
         } else {
-            std::string entity = TRY(tent::peer_entity(audience));
+            auto parsed = tent::peer_entity(audience);
+            if (!parsed.ok())
+                return fail(ErrorKind::Invalid, "--to takes public, followers, or the whole address of an entity "
+                                                "(http://<56 letters and digits>.onion)");
+            std::string entity = std::move(*parsed);
             if (entity == self.entity)
                 continue;
             draft.permissions.entities.push_back(entity);

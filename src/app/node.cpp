@@ -73,6 +73,16 @@ const char* mode_name(tor::TorOptions::Mode mode)
     return "";
 }
 
+// What follows a colon may be tor's own words, which can repeat a line of the person's torrc, a bridge say: that
+// is for `bivouac status`, and for the log only when it may name addresses.
+std::string problem_for_log(const std::string& problem)
+{
+    const size_t colon = problem.find(": ");
+    if (colon == std::string::npos || log::name(problem) == problem)
+        return problem;
+    return problem.substr(0, colon) + " (why: bivouac status)";
+}
+
 // "127.0.0.1:PORT" -> "PORT"
 std::string port_of(const std::string& address)
 {
@@ -271,7 +281,7 @@ void Node::Impl::tor_changed()
     if (state.problem != last_problem) {
         last_problem = state.problem;
         if (!last_problem.empty())
-            log::warning("tor: " + last_problem);
+            log::warning("tor: " + problem_for_log(last_problem));
     }
     board.change([&](Status& s) { s.tor = std::move(state); });
 }

@@ -4,7 +4,7 @@ import os
 import stat
 
 import tent
-from harness import check, check_equal
+from harness import check, check_equal, wait_until
 from node import Node, follow
 
 
@@ -43,6 +43,7 @@ def test_posts_feed_and_app(stage):
     check(first["permissions"]["public"] is False, "a post to followers is not public")
     check_equal(alice.json("show", alice.entity, first["id"])["post"], first, "show")
     check_equal([p["id"] for p in alice.json("feed", "--limit", "1")["posts"]], [second["id"]], "feed --limit")
+    check("followers" in alice.refused("post", "x", "--to", "follower"), "the refusal of a mistyped audience")
     app = alice.json("app", "create", "--name", "N")
     check_equal(set(app), {"id", "hawk_key", "hawk_algorithm", "app", "entity", "api_root"}, "members of `app create`")
     check_equal(app["hawk_algorithm"], "sha256", "algorithm")
@@ -99,3 +100,16 @@ def test_files_are_private(stage):
     words = Node(alice.program, stage.top, "open").refused("init", "--passphrase-file", "-", stdin=b"x y z\n")
     check("chmod 700" in words, words)
     check_equal(stat.S_IMODE(os.stat(open_).st_mode), 0o755, "the mode of a directory that was refused")
+
+
+def test_tors_own_words_stay_out_of_the_log(stage):
+    """They may repeat a line of the person's torrc; `status` shows them, the log does not."""
+    extra = stage.file("extra", b"NoSuchOption 192.0.2.77\n")
+    alice = stage.node("alice", "none", start=False)
+    alice.run_args = lambda: ["run", "--data", alice.data, "--passphrase-file", "-", "--tor-extra", extra]
+    alice.launch().wait_answering()
+    words = wait_until(lambda: alice.status()["tor"].get("problem"), 20, "tor's end is told", 0.2)
+    check("NoSuchOption" in words, "status: %r" % words)
+    with open(alice.log) as file:
+        log = file.read()
+    check("bivouac status" in log and "NoSuchOption" not in log, "the log: %r" % log)
