@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The JSON that others rely on, and what a visitor sees of an onion: names of members, headers, no more."""
 import os
+import socket
 import stat
 
 import tent
@@ -113,3 +114,41 @@ def test_tors_own_words_stay_out_of_the_log(stage):
     with open(alice.log) as file:
         log = file.read()
     check("bivouac status" in log and "NoSuchOption" not in log, "the log: %r" % log)
+
+
+def ask_status(path):
+    """What the control socket answers to whoever this process is; empty when it hangs up."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(path)
+        try:
+            s.sendall(b"GET /status HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")
+            return s.recv(4096)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+
+
+def test_the_control_socket_is_for_its_user_only(stage):
+    """Another user is turned away even where the file modes would let her in. (Only root can become another user;
+    for everybody else the modes are all there is to look at.)"""
+    alice = stage.node("alice", "none")
+    path = os.path.join(alice.data, "control.sock")
+    check_equal(stat.S_IMODE(os.stat(path).st_mode), 0o600, "mode of the control socket")
+    check(ask_status(path).startswith(b"HTTP/1.1 200"), "its own user is answered")
+    if os.getuid() != 0:
+        return
+    for place, mode in ((stage.top, 0o711), (alice.data, 0o711), (path, 0o666)):
+        os.chmod(place, mode)
+    child = os.fork()
+    if child == 0:
+        code = 2
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            code = 0 if ask_status(path) == b"" else 1
+        finally:
+            os._exit(code)
+    check_equal(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0, "another user at the control socket (1: answered)")
+    os.chmod(alice.data, 0o700)
+    check(ask_status(path).startswith(b"HTTP/1.1 200"), "its own user is still answered")
