@@ -39,7 +39,12 @@ net::HttpResponse error_response(const Error& error)
     case ErrorKind::Invalid:
     case ErrorKind::Conflict:
     case ErrorKind::TooLarge:
-    case ErrorKind::Unsupported: return error_response(status, error.detail);
+    case ErrorKind::Unsupported: {
+        net::HttpResponse response = error_response(status, error.detail);
+        if (!error.diff.empty())
+            response.body = Json({{"error", error.detail}, {"diff", Json::parse(error.diff)}}).dump();
+        return response;
+    }
     // Absent, deleted and forbidden are one to whoever may not see it.
     case ErrorKind::NotFound: return error_response(status, "Not Found");
     case ErrorKind::Unauthorized: return error_response(status, "Unauthorized");

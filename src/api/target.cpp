@@ -48,11 +48,23 @@ Route parse_target(std::string_view target)
     Route route;
     constexpr std::string_view kPosts = "/posts/";
     constexpr std::string_view kAttachments = "/attachments/";
-    if (path == "/") {
-        route.kind = Route::Kind::Root;
-    } else if (path == "/posts") {
-        route.kind = Route::Kind::Feed;
-    } else if (path.starts_with(kAttachments)) {
+    constexpr std::pair<std::string_view, Route::Kind> kFixed[] = {
+        {"/", Route::Kind::Root},
+        {"/posts", Route::Kind::Feed},
+        {"/oauth/authorize", Route::Kind::OauthAuthorize},
+        {"/oauth/token", Route::Kind::OauthToken},
+        {"/batch", Route::Kind::Batch},
+        {"/server", Route::Kind::ServerInfo},
+        {"/discover", Route::Kind::Discover},
+    };
+    for (const auto& [fixed, kind] : kFixed)
+        if (path == fixed)
+            route.kind = kind;
+    if (route.kind != Route::Kind::Unknown) {
+        route.query = std::move(query);
+        return route;
+    }
+    if (path.starts_with(kAttachments)) {
         route = two_parts(Route::Kind::Attachment, path.substr(kAttachments.size()));
     } else if (path.starts_with(kPosts)) {
         size_t at = path.rfind(kAttachments);

@@ -9,7 +9,19 @@
 namespace bivouac::api {
 
 struct Route {
-    enum class Kind { Root, Feed, Post, PostAttachment, Attachment, Unknown } kind = Kind::Unknown;
+    enum class Kind {
+        Root,
+        Feed,
+        Post,
+        PostAttachment,
+        Attachment,
+        OauthAuthorize,
+        OauthToken,
+        Batch,
+        ServerInfo,
+        Discover,
+        Unknown,
+    } kind = Kind::Unknown;
     std::string entity;
     std::string post;
     std::string name;    // of an attachment

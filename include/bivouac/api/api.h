@@ -13,6 +13,7 @@
 
 #include <bivouac/auth/authenticator.h>
 #include <bivouac/model/json.h>
+#include <bivouac/model/limits.h>
 #include <bivouac/net/http_message.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/self.h>
@@ -31,6 +32,12 @@ struct Hooks {
         initial;
 };
 
+struct Settings {
+    uint64_t upload_limit_bytes = limits::kAttachmentBytes;  // of one attachment, and of one request's attachments
+};
+
+struct Services;
+
 // How a listener is reached from outside.
 struct Site {
     tent::Self self;
@@ -40,7 +47,10 @@ struct Site {
 
 class Api {
 public:
-    Api(store::Store& store, auth::Authenticator& authenticator, Clock& clock, Hooks hooks);
+    Api(store::Store& store, auth::Authenticator& authenticator, Clock& clock, Hooks hooks, Settings settings = {});
+    ~Api();
+    Api(const Api&) = delete;
+    Api& operator=(const Api&) = delete;
 
     void add_site(int listener, Site site);
     void remove_site(int listener);
@@ -50,24 +60,13 @@ public:
     void allow_large_bodies(const std::string& hawk_id);
 
     void handle(net::HttpRequest request, Responder respond);
+    // A request whose site is known: handle()'s second half, and each part of a batch.
+    void serve(net::HttpRequest request, std::shared_ptr<const Site> site, Responder respond, bool in_batch);
 
 private:
-    struct Call;
-    net::HttpResponse route(Call& call);
-    net::HttpResponse discovery(Call& call);
-    net::HttpResponse feed(Call& call);
-    net::HttpResponse new_post(Call& call);
-    net::HttpResponse get_post(Call& call);
-    net::HttpResponse put_post(Call& call);
-    net::HttpResponse delete_post(Call& call);
-    net::HttpResponse get_attachment(Call& call);
-    net::HttpResponse get_post_attachment(Call& call);
-    net::HttpResponse attachment_response(Call& call, const std::string& entity, const std::string& digest);
-
-    store::Store& store_;
-    auth::Authenticator& authenticator_;
-    Clock& clock_;
     Hooks hooks_;
+    Settings settings_;
+    std::unique_ptr<Services> services_;
     mutable std::mutex mutex_;  // sites_ and large_ids_
     std::map<int, std::shared_ptr<const Site>> sites_;
     std::set<std::string, std::less<>> large_ids_;

@@ -33,6 +33,9 @@ struct Error {
     // For the person or the log: what happened and what to do. Never holds a secret, and goes out on
     // the wire only for Invalid, TooLarge and Unsupported.
     std::string detail;
+    // For a post that breaks its schema: what would mend it, as the JSON text of a list of patch operations
+    // (Tent 0.3, section 10). Empty otherwise.
+    std::string diff = {};
 
     // The same error with words in front: "opening the database: wrong passphrase".
     Error in(std::string_view context) &&;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "call.h"
+
+namespace bivouac::api {
+
+Answer server_info(const CallPtr&)
+{
+    return not_found();
+}
+
+}  // namespace bivouac::api
