@@ -2,6 +2,8 @@
 #include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
 
+#include "json_path.h"
+
 #include <initializer_list>
 
 namespace bivouac {
@@ -23,7 +25,7 @@ Result<void> only_members(const Json& object, const std::string& path,
         for (auto name : known)
             found = found || name == key;
         if (!found)
-            return wrong(path + "/" + key.substr(0, 64), "is not a member of a post");
+            return wrong(child_path(path, key), "is not a member of a post");
     }
     return {};
 }

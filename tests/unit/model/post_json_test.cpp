@@ -119,3 +119,11 @@ TEST_CASE("digests are known with and without prefix")
     CHECK(normal_digest(std::string(64, 'A')).empty());
     CHECK(normal_digest("").empty());
 }
+
+TEST_CASE("the error about an unknown member can go out as JSON, however long its name is")
+{
+    Json post = {{"type", "https://t/x/v0#"}, {std::string(63, 'x') + "\xc3\xa9tail", 1}};
+    auto result = post_from_json(post);
+    REQUIRE_FALSE(result.ok());
+    CHECK_NOTHROW(Json(result.error().detail).dump());
+}
