@@ -75,9 +75,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
 
 Database::~Database()
 {
-    for (auto& [sql, statements] : cache_)
-        for (auto* statement : statements)
-            sqlite3_finalize(statement);
+    forget();
     sqlite3_close_v2(db_);
 }
 
@@ -123,7 +121,18 @@ void Database::give_back(sqlite3_stmt* statement)
 {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
+    // Feeds have as many texts as strangers think of filters.
+    if (cache_.size() > kCachedTexts)
+        forget();
     cache_[sqlite3_sql(statement)].push_back(statement);
+}
+
+void Database::forget()
+{
+    for (auto& [sql, statements] : cache_)
+        for (auto* statement : statements)
+            sqlite3_finalize(statement);
+    cache_.clear();
 }
 
 Error Database::error(std::string_view doing) const

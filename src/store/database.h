@@ -38,7 +38,9 @@ public:
     sqlite3* handle() { return db_; }
 
 private:
+    static constexpr size_t kCachedTexts = 500;
     Database() = default;
+    void forget();  // all cached statements
     sqlite3* db_ = nullptr;
     std::unordered_map<std::string, std::vector<sqlite3_stmt*>> cache_;
 };

@@ -185,7 +185,7 @@ Result<void> enqueue_missing_fetches(WriteTx& tx, int64_t owner, std::string_vie
     auto insert = tx.prepare(R"(
         INSERT OR IGNORE INTO fetches (owner, peer, digest, size, created_at)
         SELECT :owner, v.author, a.digest, a.size, :now
-        FROM names n JOIN versions v ON v.owner = :owner AND v.author = n.id
+        FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id JOIN versions v ON v.post = p.id
         JOIN version_attachments a ON a.version = v.id
         WHERE n.entity = :author AND a.size <= :largest
           AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.digest = a.digest))");

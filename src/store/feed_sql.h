@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // FeedQuery and Viewer to SQL: the only place where SQL text is assembled, from fixed fragments; every value
 // is bound.
+//
+// A page is read by walking one or a few indexes in the page's order until limit + 1 rows are found. Which ones
+// (the drivers) is decided here and named with INDEXED BY, so that plans do not depend on statistics: posts that
+// mention somebody, of an author, of a type, or simply all by time. Several walks are merged by SQLite (a
+// compound SELECT with ORDER BY keeps the order without sorting). All other filters are checked row by row.
 #pragma once
 
 #include <functional>
@@ -16,12 +21,24 @@ namespace bivouac::store {
 struct Sql {
     std::string text;
     std::vector<std::function<void(Statement&)>> bindings;
+
+    template <typename T>
+    void bind(std::string name, T value)
+    {
+        bindings.push_back(
+            [name = std::move(name), value = std::move(value)](Statement& s) { s.bind(name.c_str(), value); });
+    }
+    Statement prepare(ReadTx& tx) const;
 };
 
-// A condition over `versions v`: may the viewer see this version?
+// A condition over `versions v`: may the viewer see this version? Uses the parameters that it binds only.
 Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer);
 
-// SELECT v.id ... in the order of the page (newest first unless `ascending`), limit + 1 rows.
+// The same condition over another alias of versions.
+std::string with_alias(std::string condition, const char* alias);
+
+// Columns time, version id, row of the version, in the order of the page (newest first unless `ascending`),
+// limit + 1 rows.
 struct FeedSql {
     Sql sql;
     bool ascending = false;

@@ -10,6 +10,7 @@ namespace {
 
 const char* const kMigrations[] = {
 #include "sql_0001_initial.h"
+#include "sql_0002_feeds.h"
 };
 
 }  // namespace
@@ -19,7 +20,7 @@ int newest_schema()
     return static_cast<int>(std::size(kMigrations));
 }
 
-Result<void> migrate(Database& database)
+Result<void> migrate(Database& database, int up_to)
 {
     int64_t version = TRY(database.integer("PRAGMA user_version"));
     int64_t application = TRY(database.integer("PRAGMA application_id"));
@@ -29,7 +30,7 @@ Result<void> migrate(Database& database)
     if (version > newest_schema())
         return fail(ErrorKind::Invalid,
                     "the database was made by a newer version of bivouac; install that version to open it");
-    for (int64_t next = version + 1; next <= newest_schema(); ++next) {
+    for (int64_t next = version + 1; next <= up_to; ++next) {
         TRY(database.execute("BEGIN IMMEDIATE"));
         auto done = database.execute(kMigrations[next - 1]);
         if (done.ok())

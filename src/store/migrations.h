@@ -11,8 +11,8 @@ namespace bivouac::store {
 
 constexpr int kApplicationId = 0x42565543;  // "BVUC"
 
-// Invalid: another program's file, or one of a newer version.
-Result<void> migrate(Database& database);
 int newest_schema();
+// Invalid: another program's file, or one of a newer version. Tests stop earlier, to make an older file.
+Result<void> migrate(Database& database, int up_to = newest_schema());
 
 }  // namespace bivouac::store

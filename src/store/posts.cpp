@@ -5,6 +5,7 @@
 #include <bivouac/store/posts.h>
 
 #include <algorithm>
+#include <map>
 
 #include "feed_sql.h"
 
@@ -35,6 +36,7 @@ Result<int64_t> type_id(WriteTx& tx, const std::string& base)
 
 struct PostRow {
     int64_t id = 0;
+    bool is_new = false;
     int64_t author = 0;
     int64_t published_at = 0;
     int64_t received_at = 0;
@@ -64,34 +66,77 @@ Result<PostRow> find_or_add_post(WriteTx& tx, int64_t owner, const Post& post)
             .bind(":received_at", post.received_at)
             .run());
     row.id = tx.last_insert_id();
+    row.is_new = true;
     row.published_at = post.published_at;
     row.received_at = post.received_at;
     return row;
 }
 
-// Exactly one version of a post is the latest: the greatest by (received_at, version id), section 2.6.
+// Which versions feeds can show (section 2.6): sql/0002_feeds.sql says what the numbers mean.
 Result<void> mark_latest(WriteTx& tx, int64_t post_row)
 {
     auto update = tx.prepare(R"(
-        UPDATE versions SET latest = (id = (SELECT id FROM versions WHERE post = :post
-                                            ORDER BY received_at DESC, version_id DESC LIMIT 1))
-        WHERE post = :post)");
-    return update.bind(":post", post_row).run();
+        WITH r AS (
+            SELECT v.id,
+                row_number() OVER (ORDER BY v.received_at DESC, v.version_id DESC) AS a1,
+                row_number() OVER (PARTITION BY v.public ORDER BY v.received_at DESC, v.version_id DESC) AS a2,
+                row_number() OVER (PARTITION BY v.type, v.fragment
+                                   ORDER BY v.received_at DESC, v.version_id DESC) AS a3,
+                row_number() OVER (ORDER BY v.published_at DESC, v.version_id DESC) AS b1,
+                row_number() OVER (PARTITION BY v.public ORDER BY v.published_at DESC, v.version_id DESC) AS b2,
+                row_number() OVER (PARTITION BY v.type, v.fragment
+                                   ORDER BY v.published_at DESC, v.version_id DESC) AS b3,
+                v.public AS open,
+                v.public = 0 AND (EXISTS (SELECT 1 FROM version_entities e WHERE e.version = v.id)
+                                  OR EXISTS (SELECT 1 FROM version_groups g WHERE g.version = v.id)) AS listed
+            FROM versions v WHERE v.post = :post)
+        UPDATE versions SET
+            latest = CASE WHEN r.a1 = 1 THEN 1 WHEN (r.open AND r.a2 = 1) OR r.a3 = 1 OR r.listed THEN 2 ELSE 0 END,
+            latest_published =
+                CASE WHEN r.b1 = 1 THEN 1 WHEN (r.open AND r.b2 = 1) OR r.b3 = 1 OR r.listed THEN 2 ELSE 0 END
+        FROM r WHERE r.id = versions.id AND versions.post = :post)");
+    TRY(update.bind(":post", post_row).run());
+    auto copy = tx.prepare(R"(
+        UPDATE mentions SET latest = v.latest, latest_published = v.latest_published FROM versions v
+        WHERE v.post = :post AND v.id = mentions.version
+          AND (mentions.latest <> v.latest OR mentions.latest_published <> v.latest_published))");
+    return copy.bind(":post", post_row).run();
+}
+
+// One row a key: table mentions in sql/0002_feeds.sql.
+Result<void> insert_mentions(WriteTx& tx, int64_t version, const Post& post)
+{
+    struct Seen {
+        bool is_public = false;
+        bool hidden = false;
+    };
+    std::map<std::pair<std::string, std::string>, Seen> keys;
+    for (const auto& m : post.mentions)
+        for (const auto& target : {std::string(), m.post}) {
+            Seen& seen = keys[{post.mention_entity(m), target}];
+            (m.is_public ? seen.is_public : seen.hidden) = true;
+        }
+    for (const auto& [key, seen] : keys) {
+        auto insert = tx.prepare(R"(
+            INSERT INTO mentions
+            SELECT v.id, :entity, :post, v.owner,
+                   n.entity = (SELECT e.entity FROM entities e WHERE e.id = v.owner), :public, :hidden, v.latest,
+                   v.latest_published, v.post_received_at, v.post_published_at, v.received_at, v.published_at
+            FROM versions v JOIN names n ON n.id = v.author WHERE v.id = :version)");
+        TRY(insert.bind(":entity", TRY(name_id(tx, key.first)))
+                .bind(":post", key.second)
+                .bind(":public", seen.is_public)
+                .bind(":hidden", seen.hidden)
+                .bind(":version", version)
+                .run());
+    }
+    return {};
 }
 
 Result<void> insert_lists(WriteTx& tx, int64_t version, const Post& post)
 {
+    TRY(insert_mentions(tx, version, post));
     int64_t position = 0;
-    for (const auto& m : post.mentions) {
-        auto insert = tx.prepare("INSERT INTO mentions VALUES (:version, :position, :entity, :post, :public)");
-        TRY(insert.bind(":version", version)
-                .bind(":position", position++)
-                .bind(":entity", TRY(name_id(tx, post.mention_entity(m))))
-                .bind(":post", m.post)
-                .bind(":public", m.is_public)
-                .run());
-    }
-    position = 0;
     for (const auto& p : post.version.parents) {
         auto insert = tx.prepare("INSERT INTO parents VALUES (:version, :position, :entity, :post, :parent)");
         TRY(insert.bind(":version", version)
@@ -126,14 +171,94 @@ Result<void> insert_lists(WriteTx& tx, int64_t version, const Post& post)
     return {};
 }
 
-Result<std::optional<Post>> load_first(ReadTx& tx, Sql& sql)
+// The row, 0 when there is none, or when she may not see it.
+Result<int64_t> find_readable(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                              std::string_view version_id, const Viewer& viewer)
 {
-    auto select = tx.prepare(sql.text);
-    for (auto& binding : sql.bindings)
-        binding(select);
-    if (!TRY(select.step()))
-        return std::optional<Post>();
-    return load_version(tx, select.integer(0));
+    Sql sql = TRY(visible_condition(tx, owner, viewer));
+    sql.text = R"(
+        SELECT v.id FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
+        JOIN versions v ON v.post = p.id
+        WHERE n.entity = :author AND (:version = '' OR v.version_id = :version) AND )" +
+               sql.text + " ORDER BY v.received_at DESC, v.version_id DESC LIMIT 1";
+    Statement select = sql.prepare(tx);
+    select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    return TRY(select.step()) ? select.integer(0) : int64_t(0);
+}
+
+struct PageRows {
+    std::vector<int64_t> versions;  // newest first
+    FeedEnds ends;
+};
+
+// Is there anything beyond, within the filters? (section 4.2, `pages`)
+Result<bool> exists(ReadTx& tx, int64_t owner, FeedQuery probe, const Viewer& viewer,
+                    std::optional<Cursor> newer_than, std::optional<Cursor> older_than)
+{
+    probe.limit = 1;
+    probe.since.reset();
+    probe.until = std::move(newer_than);
+    probe.before = std::move(older_than);
+    FeedSql feed = TRY(feed_select(tx, owner, probe, viewer));
+    return feed.sql.prepare(tx).step();
+}
+
+Result<PageRows> read_page(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer)
+{
+    FeedSql feed = TRY(feed_select(tx, owner, query, viewer));
+    Statement select = feed.sql.prepare(tx);
+    PageRows page;
+    bool more = false;
+    while (TRY(select.step())) {
+        if (page.versions.size() == static_cast<size_t>(query.limit)) {
+            more = true;
+            break;
+        }
+        Cursor at{select.integer(0), select.text(1)};
+        if (page.versions.empty())
+            page.ends.first = at;
+        page.ends.last = std::move(at);
+        page.versions.push_back(select.integer(2));
+    }
+    page.ends.empty = page.versions.empty();
+    if (page.ends.empty)
+        return page;
+    if (feed.ascending) {
+        std::reverse(page.versions.begin(), page.versions.end());
+        std::swap(page.ends.first, page.ends.last);
+    }
+    page.ends.older = !feed.ascending && more;
+    if (feed.ascending || query.until)
+        page.ends.older = TRY(exists(tx, owner, query, viewer, {}, page.ends.last));
+    page.ends.newer = feed.ascending && more;
+    if (!page.ends.newer && query.before)
+        page.ends.newer = TRY(exists(tx, owner, query, viewer, page.ends.first, {}));
+    return page;
+}
+
+constexpr const char* kTextColumns =
+    "SELECT n.entity, p.public_id, coalesce(v.type_text, t.base || '#' || v.fragment), v.version_id, v.public, ";
+constexpr const char* kTextFrom =
+    " FROM versions v JOIN posts p ON p.id = v.post JOIN names n ON n.id = v.author JOIN types t ON t.id = v.type"
+    " JOIN bodies b ON b.version = v.id WHERE v.id = :version";
+constexpr const char* kHasHidden =
+    "EXISTS (SELECT 1 FROM mentions m JOIN names x ON x.id = m.entity"
+    " WHERE m.version = v.id AND m.post = '' AND m.hidden = 1 AND x.entity = :reader)";
+
+Statement prepare_text(ReadTx& tx, const Audience& audience)
+{
+    // The sixth column is what is stored, the seventh whether it must still be cut for the reader.
+    std::string columns = "b.body, 0";
+    if (audience.kind == Audience::Kind::Public)
+        columns = "coalesce(b.shown, b.body), b.shown IS NULL";
+    if (audience.kind == Audience::Kind::Peer) {
+        std::string cut = std::string("b.shown IS NULL OR ") + kHasHidden;
+        columns = "CASE WHEN " + cut + " THEN b.body ELSE b.shown END, " + cut;
+    }
+    Statement select = tx.prepare(kTextColumns + columns + kTextFrom);
+    if (audience.kind == Audience::Kind::Peer)
+        select.bind(":reader", audience.entity);
+    return select;
 }
 
 }  // namespace
@@ -146,9 +271,11 @@ Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
     PostRow row = TRY(find_or_add_post(tx, owner, post));
     auto insert = tx.prepare(R"(
         INSERT INTO versions (post, owner, author, version_id, type, fragment, post_published_at,
-                              post_received_at, published_at, received_at, public, latest)
+                              post_received_at, published_at, received_at, public, latest, latest_published,
+                              type_text)
         VALUES (:post, :owner, :author, :version_id, :type, :fragment, :post_published_at,
-                :post_received_at, :published_at, :received_at, :public, 0))");
+                :post_received_at, :published_at, :received_at, :public, :latest, :latest,
+                nullif(:type_text, :usual_text)))");
     TRY(insert.bind(":post", row.id)
             .bind(":owner", owner)
             .bind(":author", row.author)
@@ -160,12 +287,19 @@ Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
             .bind(":published_at", post.version.published_at)
             .bind(":received_at", post.version.received_at)
             .bind(":public", post.permissions.is_public)
+            .bind(":latest", row.is_new)
+            .bind(":type_text", post.type)
+            .bind(":usual_text", type.base + "#" + type.fragment)
             .run());
     int64_t version = tx.last_insert_id();
-    auto body = tx.prepare("INSERT INTO bodies VALUES (:version, :body)");
-    TRY(body.bind(":version", version).bind(":body", write_post(post, Audience::owner())).run());
+    auto body = tx.prepare("INSERT INTO bodies (version, body, shown) VALUES (:version, :body, :shown)");
+    TRY(body.bind(":version", version)
+            .bind(":body", write_post(post, Audience::owner()))
+            .bind(":shown", write_post(post, Audience::everybody()))
+            .run());
     TRY(insert_lists(tx, version, post));
-    TRY(mark_latest(tx, row.id));
+    if (!row.is_new)
+        TRY(mark_latest(tx, row.id));
     return version;
 }
 
@@ -193,70 +327,66 @@ Result<std::optional<Post>> load_version(ReadTx& tx, int64_t version_row)
 Result<std::optional<Post>> load_post(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
                                       std::string_view version_id, const Viewer& viewer)
 {
-    Sql sql = TRY(visible_condition(tx, owner, viewer));
-    sql.text = R"(
-        SELECT v.id FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
-        JOIN versions v ON v.post = p.id
-        WHERE n.entity = :author AND (:version = '' OR v.version_id = :version) AND )" +
-               sql.text + " ORDER BY v.received_at DESC, v.version_id DESC LIMIT 1";
-    sql.bindings.push_back([=](Statement& s) {
-        s.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
-    });
-    return load_first(tx, sql);
+    return load_version(tx, TRY(find_readable(tx, owner, author, post_id, version_id, viewer)));
+}
+
+Result<std::optional<PostText>> load_version_text(ReadTx& tx, int64_t version_row, const Audience& audience)
+{
+    Statement select = prepare_text(tx, audience);
+    select.bind(":version", version_row);
+    if (!TRY(select.step()))
+        return std::optional<PostText>();
+    PostText out;
+    out.version_row = version_row;
+    out.author = select.text(0);
+    out.id = select.text(1);
+    out.type = select.text(2);
+    out.version_id = select.text(3);
+    out.is_public = select.integer(4) != 0;
+    out.json = select.text(5);
+    if (select.integer(6) != 0) {
+        Post post = TRY(parse_post(out.json));
+        out.json = write_post(post, audience);
+    }
+    return std::optional<PostText>(std::move(out));
+}
+
+Result<std::optional<PostText>> load_post_text(ReadTx& tx, int64_t owner, std::string_view author,
+                                               std::string_view post_id, std::string_view version_id,
+                                               const Viewer& viewer, const Audience& audience)
+{
+    int64_t version = TRY(find_readable(tx, owner, author, post_id, version_id, viewer));
+    return load_version_text(tx, version, audience);
 }
 
 Result<FeedPage> load_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer)
 {
-    FeedSql feed = TRY(feed_select(tx, owner, query, viewer));
-    auto select = tx.prepare(feed.sql.text);
-    for (auto& binding : feed.sql.bindings)
-        binding(select);
+    PageRows rows = TRY(read_page(tx, owner, query, viewer));
     FeedPage page;
-    bool more = false;
-    while (TRY(select.step())) {
-        if (page.posts.size() == static_cast<size_t>(query.limit)) {
-            more = true;
-            break;
-        }
-        auto post = TRY(load_version(tx, select.integer(0)));
-        if (post)
+    page.older = rows.ends.older;
+    page.newer = rows.ends.newer;
+    for (int64_t version : rows.versions)
+        if (auto post = TRY(load_version(tx, version)))
             page.posts.push_back(std::move(*post));
-    }
-    if (feed.ascending)
-        std::reverse(page.posts.begin(), page.posts.end());
-    if (page.posts.empty())
-        return page;
+    return page;
+}
 
-    // Is there anything beyond the page's ends, within the filters? (section 4.2, `pages`)
-    auto exists = [&](std::optional<Cursor> newer_than, std::optional<Cursor> older_than) -> Result<bool> {
-        FeedQuery probe = query;
-        probe.limit = 1;
-        probe.since.reset();
-        probe.until = std::move(newer_than);
-        probe.before = std::move(older_than);
-        FeedSql sql = TRY(feed_select(tx, owner, probe, viewer));
-        auto statement = tx.prepare(sql.sql.text);
-        for (auto& binding : sql.sql.bindings)
-            binding(statement);
-        return statement.step();
-    };
-    const Post& first = page.posts.front();
-    const Post& last = page.posts.back();
-    page.older = !feed.ascending && more;
-    if (feed.ascending || query.until)
-        page.older = TRY(exists({}, Cursor{sort_time(last, query.sort), last.version.id}));
-    page.newer = feed.ascending && more;
-    if (query.before)
-        page.newer = page.newer || TRY(exists(Cursor{sort_time(first, query.sort), first.version.id}, {}));
+Result<FeedText> load_feed_text(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer,
+                                const Audience& audience)
+{
+    PageRows rows = TRY(read_page(tx, owner, query, viewer));
+    FeedText page;
+    page.ends = std::move(rows.ends);
+    for (int64_t version : rows.versions)
+        if (auto post = TRY(load_version_text(tx, version, audience)))
+            page.posts.push_back(std::move(*post));
     return page;
 }
 
 Result<int64_t> count_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer)
 {
     Sql sql = TRY(feed_count(tx, owner, query, viewer));
-    auto select = tx.prepare(sql.text);
-    for (auto& binding : sql.bindings)
-        binding(select);
+    Statement select = sql.prepare(tx);
     return TRY(select.step()) ? select.integer(0) : int64_t(0);
 }
 
@@ -304,8 +434,8 @@ Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std:
 Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view author)
 {
     auto select = tx.prepare(R"(
-        SELECT count(*) FROM versions v JOIN names n ON n.id = v.author
-        WHERE v.owner = :owner AND n.entity = :author)");
+        SELECT count(*) FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id
+        JOIN versions v ON v.post = p.id WHERE n.entity = :author)");
     select.bind(":owner", owner).bind(":author", author);
     return TRY(select.step()) ? select.integer(0) : int64_t(0);
 }

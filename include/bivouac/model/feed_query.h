@@ -19,10 +19,32 @@ struct Cursor {
     std::string version;  // empty: every item of that time is excluded
 };
 
+// Words that stand for many entities, in `entities` and `mentions`; resolved by the store.
+enum class People { Followings, Followers, Friends };
+std::optional<People> people_of(std::string_view word);  // "followings", "following", "followers", "friends"
+
+// One item of `mentions`: whoever mentions that entity, or that post of hers.
+struct MentionItem {
+    std::string entity;  // or a word for People
+    std::string post;    // empty: the entity, with or without a post
+};
+
+// The relations of a post whose entities' profiles are wanted, as bits.
+namespace profiles_of {
+constexpr unsigned kEntity = 1;
+constexpr unsigned kMentions = 2;
+constexpr unsigned kRefs = 4;
+constexpr unsigned kParents = 8;
+constexpr unsigned kPermissions = 16;
+}  // namespace profiles_of
+
 struct FeedQuery {
     enum class Sort { ReceivedAt, PublishedAt, VersionReceivedAt, VersionPublishedAt };
-    std::vector<std::string> types;     // selectors; empty: all
-    std::vector<std::string> entities;  // empty: all
+    std::vector<std::string> types;                  // selectors; empty: all
+    std::vector<std::string> entities;               // and words for People; empty: all
+    std::vector<std::vector<MentionItem>> mentions;  // any of each group; all groups
+    std::optional<int> max_refs;                     // absent: not asked for
+    unsigned profiles = 0;                           // bits of profiles_of; 0: not asked for
     Sort sort = Sort::ReceivedAt;
     std::optional<Cursor> since;
     std::optional<Cursor> until;
@@ -42,10 +64,26 @@ struct FeedPage {
 // From the query string of the target (without '?'). Unknown parameters are ignored.
 Result<FeedQuery> parse_feed_query(std::string_view query);
 
+// The values of parameters that single posts and lists take as well (section 4.4).
+Result<int> parse_max_refs(std::string_view value);      // cut to limits::kRefsPerPost
+Result<unsigned> parse_profiles(std::string_view value);  // bits of profiles_of
+Result<int> parse_limit(std::string_view value);         // cut to limits::kFeedLimitMaximum
+
+// Where a page begins and ends, and whether there is more beyond.
+struct FeedEnds {
+    bool empty = true;
+    bool older = false;
+    bool newer = false;
+    Cursor first;  // the newest of the page, by the sort's time
+    Cursor last;
+};
+FeedEnds ends_of(const FeedQuery& query, const FeedPage& page);
+
 // The `pages` links (section 4.2): query strings starting with '?', all filters kept.
 struct FeedLinks {
     std::string first, prev, next, last;  // empty: absent
 };
+FeedLinks feed_links(const FeedQuery& query, const FeedEnds& ends);
 FeedLinks feed_links(const FeedQuery& query, const FeedPage& page);
 
 int64_t sort_time(const Post& post, FeedQuery::Sort sort);

@@ -50,5 +50,13 @@ constexpr size_t kPeersAtOnce = 64;  // deliveries under way to different peers
 
 constexpr int kFeedLimitDefault = 25;
 constexpr int kFeedLimitMaximum = 200;
+// Filters of one feed: each costs an index walk or a comparison a row.
+constexpr size_t kFeedTypes = 100;
+constexpr size_t kFeedEntities = 100;
+constexpr size_t kFeedMentions = 100;  // in all groups together
+constexpr size_t kFeedMentionGroups = 10;
+// Tent 0.3, section 4.2: refs embedded per post and per answer.
+constexpr int kRefsPerPost = 10;
+constexpr size_t kRefsPerAnswer = 1000;
 
 }  // namespace bivouac::limits

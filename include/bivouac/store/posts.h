@@ -8,6 +8,7 @@
 
 #include <bivouac/model/feed_query.h>
 #include <bivouac/model/post.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/principal.h>
 #include <bivouac/store/transaction.h>
 
@@ -28,6 +29,29 @@ Result<std::optional<Post>> load_version(ReadTx& tx, int64_t version_row);
 Result<std::optional<Post>> load_post(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
                                       std::string_view version_id, const Viewer& viewer);
 
+// A version as JSON text for one audience, and what an answer needs beside it. Cheaper than a Post: the text
+// comes from the store as it is, but for readers to whom private mentions of it are addressed.
+struct PostText {
+    int64_t version_row = 0;
+    std::string author;
+    std::string id;
+    std::string type;
+    std::string version_id;
+    bool is_public = false;
+    std::string json;
+};
+Result<std::optional<PostText>> load_version_text(ReadTx& tx, int64_t version_row, const Audience& audience);
+// As load_post.
+Result<std::optional<PostText>> load_post_text(ReadTx& tx, int64_t owner, std::string_view author,
+                                               std::string_view post_id, std::string_view version_id,
+                                               const Viewer& viewer, const Audience& audience);
+
+struct FeedText {
+    std::vector<PostText> posts;  // newest first
+    FeedEnds ends;
+};
+Result<FeedText> load_feed_text(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer,
+                                const Audience& audience);
 Result<FeedPage> load_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
 Result<int64_t> count_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
 

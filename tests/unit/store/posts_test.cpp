@@ -1,81 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <doctest/doctest.h>
-
-#include <bivouac/model/canonical_json.h>
-#include <bivouac/store/posts.h>
-
-#include "store_fixture.h"
+#include "posts_fixture.h"
 
 using namespace bivouac;
 using namespace bivouac::store;
-
-namespace {
-
-const std::string kSelf = "http://self.onion";
-const std::string kBob = "http://bob.onion";
-const std::string kCarol = "http://carol.onion";
-const Viewer kAll{Viewer::Kind::Everything, {}, {}, {}};
-const Viewer kAnonymous{};
-
-struct Posts : TestStore {
-    int64_t owner = 0;
-
-    Posts()
-    {
-        owner = write([](WriteTx& tx) {
-            LocalEntity entity;
-            entity.name = "default";
-            entity.entity = kSelf;
-            entity.onion = "self";
-            entity.onion_seed = Secret(size_t(32));
-            entity.bewit_id = "bewit";
-            entity.bewit_key = "key";
-            entity.followers_group = "group1";
-            return add_entity(tx, entity);
-        });
-    }
-
-    Post make(const std::string& id, int64_t time, bool is_public = true)
-    {
-        Post post;
-        post.id = id;
-        post.entity = kSelf;
-        post.type = "https://tent.io/types/status/v0#";
-        post.content = R"({"text":"t"})";
-        post.published_at = post.received_at = time;
-        post.version.published_at = post.version.received_at = time;
-        post.permissions.is_public = is_public;
-        return post;
-    }
-
-    Post add(Post post)
-    {
-        post.version.id = version_id_of(post);
-        write([&](WriteTx& tx) { return insert_version(tx, owner, post); });
-        return post;
-    }
-
-    std::vector<std::string> ids(const FeedQuery& query, const Viewer& viewer)
-    {
-        auto page = store->read([&](ReadTx& tx) { return load_feed(tx, owner, query, viewer); });
-        REQUIRE(page.ok());
-        std::vector<std::string> out;
-        for (const auto& post : page->posts)
-            out.push_back(post.id);
-        return out;
-    }
-
-    std::optional<Post> get(const std::string& id, const Viewer& viewer, const std::string& version = "")
-    {
-        auto post = store->read([&](ReadTx& tx) { return load_post(tx, owner, kSelf, id, version, viewer); });
-        REQUIRE(post.ok());
-        return *post;
-    }
-};
-
-using Ids = std::vector<std::string>;
-
-}  // namespace
 
 TEST_CASE("a post is found again, whole")
 {
@@ -237,25 +164,4 @@ TEST_CASE("deleting takes all versions or one, and is remembered")
     CHECK_FALSE(remove(""));
     auto deleted = posts.store->read([&](ReadTx& tx) { return is_deleted(tx, posts.owner, kSelf, "p", "anything"); });
     CHECK(*deleted);
-}
-
-TEST_CASE("no feed shape scans the table of versions")
-{
-    Posts posts;
-    posts.add(posts.make("p", 10));
-    for (const char* sql : {
-             "SELECT v.id FROM versions v WHERE v.owner = 1 AND v.latest = 1 ORDER BY v.post_received_at DESC, v.version_id DESC LIMIT 26",
-             "SELECT v.id FROM versions v WHERE v.owner = 1 AND v.latest = 1 ORDER BY v.post_published_at DESC, v.version_id DESC LIMIT 26"}) {
-        auto plan = posts.store->read([&](ReadTx& tx) -> Result<std::string> {
-            std::string out;
-            auto explain = tx.prepare(std::string("EXPLAIN QUERY PLAN ") + sql);
-            while (TRY(explain.step()))
-                out += explain.text(3) + "\n";
-            return out;
-        });
-        REQUIRE(plan.ok());
-        CAPTURE(*plan);
-        CHECK(plan->find("SCAN") == std::string::npos);
-        CHECK(plan->find("TEMP B-TREE") == std::string::npos);
-    }
 }
