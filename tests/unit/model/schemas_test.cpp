@@ -35,7 +35,8 @@ const Known kTypes[] = {
       "/servers/0/urls/discover"},
      {}},
     {"app",
-     R"({"name":"Notepad","description":"plain notes","url":"https://n.example","redirect_uri":"https://n.example/back",
+     R"({"name":"Notepad","description":"plain notes","url":"https://n.example",
+         "redirect_uri":"https://n.example/back",
          "notification_url":"https://n.example/hook","notification_types":["https://tent.io/types/status/v0","all"],
          "types":{"read":["https://tent.io/types/status/v0#"],"write":["https://v.example/types/note/v0#x"]},
          "scopes":["permissions"]})",
@@ -279,8 +280,8 @@ TEST_CASE("schemas: URIs have a scheme and no spaces, and none that runs code in
     };
     for (const char* member : {"url", "redirect_uri", "notification_url"}) {
         CAPTURE(member);
-        for (const char* good : {"https://n.example", "http://n.onion:81/x?y=z", "x-notes.app+1:back", "https://\xc3\xa9.example/",
-                                 "urn:x"})
+        for (const char* good : {"https://n.example", "http://n.onion:81/x?y=z", "x-notes.app+1:back",
+                                 "https://\xc3\xa9.example/", "urn:x"})
             CHECK_MESSAGE(uri(member, good), good);
         for (const char* bad : {"", "https", "n.example/back", "//n.example", ":x", "1a:x", "https:", "ht tp://x",
                                 "https://x y", "https://x\n", "https://x\"", "https://x>", "javascript:alert(1)",
@@ -308,7 +309,8 @@ TEST_CASE("schemas: URL templates have their braces in pairs (section 1.5)")
 
 TEST_CASE("schemas: selectors are types or all (section 2.4)")
 {
-    for (const char* good : {"all", "https://x.example/v0", "http://x.example/v0#", "https://x.example/v0#https://y/v0%23z"})
+    for (const char* good : {"all", "https://x.example/v0", "http://x.example/v0#",
+                             "https://x.example/v0#https://y/v0%23z"})
         CHECK_MESSAGE(right("subscription", {{"type", good}}), good);
     for (const char* bad : {"", "ALL", "status", "ftp://x/v0", "https://x y"})
         CHECK_FALSE_MESSAGE(right("subscription", {{"type", bad}}), bad);
@@ -363,9 +365,10 @@ TEST_CASE("schemas: types of others, other versions and types without a schema a
     const Json free = {{"anything", Json::array({1, nullptr})}};
     for (const char* type :
          {"https://x.example/types/status/v0#", "http://tent.io/types/status/v0#", "https://tent.io/types/status/v1#",
-          "https://tent.io/types/x/status/v0#", "https://tent.io/types/basic-profile/v0#", "https://tent.io/types//v0#",
-          "https://tent.io/types/v0#", "https://tent.io/types/delete/v0#", "https://tent.io/types/repost/v0#",
-          "https://tent.io/types/cursor/v0#https://tent.io/rels/status-feed", "https://x.example/#https://tent.io/types/status/v0"}) {
+          "https://tent.io/types/x/status/v0#", "https://tent.io/types/basic-profile/v0#",
+          "https://tent.io/types//v0#", "https://tent.io/types/v0#", "https://tent.io/types/delete/v0#", "https://tent.io/types/repost/v0#",
+          "https://tent.io/types/cursor/v0#https://tent.io/rels/status-feed",
+          "https://x.example/#https://tent.io/types/status/v0"}) {
         CAPTURE(type);
         CHECK_FALSE(has_schema(type));
         CHECK(validate_content(type, free).ok());
@@ -429,5 +432,6 @@ TEST_CASE("null members of what apps send are taken out, but not of content with
     // A null in a list has a place there; it stays and is refused later.
     CHECK(strip_nulls(Json::parse(R"({"mentions":[null]})")) == Json::parse(R"({"mentions":[null]})"));
     CHECK(strip_nulls(Json::parse("[null]")) == Json::parse("[null]"));
-    CHECK(strip_nulls(Json::parse(R"({"type":null,"content":{"a":null}})")) == Json::parse(R"({"content":{"a":null}})"));
+    CHECK(strip_nulls(Json::parse(R"({"type":null,"content":{"a":null}})")) ==
+          Json::parse(R"({"content":{"a":null}})"));
 }
