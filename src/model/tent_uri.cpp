@@ -58,9 +58,8 @@ Result<void> set_parameter(TentUri& uri, std::string_view name, std::string valu
         return bad("names one thing twice");
     if (place == &uri.attachment_digest)
         value = normal_digest(value);
-    bool right = place == &uri.post ? is_valid_post_id(value)
-                                    : is_plain_text(value, place == &uri.version ? kVersionBytes : limits::kNameLength);
-    if (!right)
+    size_t limit = place == &uri.version ? kVersionBytes : limits::kNameLength;
+    if (place == &uri.post ? !is_valid_post_id(value) : !is_plain_text(value, limit))
         return bad("has a parameter of a wrong form");
     *place = std::move(value);
     return {};

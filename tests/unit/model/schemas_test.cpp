@@ -364,9 +364,11 @@ TEST_CASE("schemas: types of others, other versions and types without a schema a
 {
     const Json free = {{"anything", Json::array({1, nullptr})}};
     for (const char* type :
-         {"https://x.example/types/status/v0#", "http://tent.io/types/status/v0#", "https://tent.io/types/status/v1#",
+         {"https://x.example/types/status/v0#",
+          "http://tent.io/types/status/v0#", "https://tent.io/types/status/v1#",
           "https://tent.io/types/x/status/v0#", "https://tent.io/types/basic-profile/v0#",
-          "https://tent.io/types//v0#", "https://tent.io/types/v0#", "https://tent.io/types/delete/v0#", "https://tent.io/types/repost/v0#",
+          "https://tent.io/types//v0#", "https://tent.io/types/v0#", "https://tent.io/types/delete/v0#",
+          "https://tent.io/types/repost/v0#",
           "https://tent.io/types/cursor/v0#https://tent.io/rels/status-feed",
           "https://x.example/#https://tent.io/types/status/v0"}) {
         CAPTURE(type);
