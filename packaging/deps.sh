@@ -11,6 +11,8 @@ build_packages="g++ meson ninja-build pkgconf libsqlcipher-dev libcurl4-openssl-
   doctest-dev python3"
 run_packages="tor"
 test_packages="iproute2 util-linux mount strace"
+# Node.js often comes from elsewhere than Debian.
+command -v node >/dev/null && command -v npm >/dev/null || test_packages="$test_packages nodejs npm"
 
 backports_file=/etc/apt/sources.list.d/bivouac-backports.sources
 policy_file=/usr/sbin/policy-rc.d
