@@ -1,0 +1,550 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measures bivouac against the floor of the same machine: one command, one table.
+
+  python3 tests/bench/run.py                   everything (minutes; the first time it also fills the databases)
+  python3 tests/bench/run.py --quick           small databases and short rounds, under a minute: for development
+  python3 tests/bench/run.py --only feed get   rows by their keys (--list)
+  python3 tests/bench/run.py --profile feed    that row's requests for some seconds with perf looking on (needs perf)
+  options: --build DIR, --rounds N, --seconds S, --nginx (fetch nginx for orientation if there is none), --json FILE
+
+Each figure stands beside a floor that was measured in turns with it, a round of the one, a round of the other; what
+counts is the ratio of the medians.  Clients, server and floor share the machine's cores.  Databases are kept in
+BUILD/bench-data and made anew when what writes them has changed.
+"""
+import argparse
+import glob
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+import tent  # noqa: E402
+from harness import Failed, Process, clean_env, free_ports, private_dir, remove, root, wait_until  # noqa: E402
+from node import Node  # noqa: E402
+
+PASSPHRASE = "words for the bench"
+MIB = 1 << 20
+ATTACHMENT = 10 * MIB
+STATUS_MEDIA = tent.POST_TYPE + '; type="%s"' % tent.STATUS
+TARGETS = ["src/bivouac", "tests/bench/bench_load", "tests/bench/bench_constant", "tests/bench/bench_fill",
+           "tests/bench/bench_raw", "tests/bench/libslow_sync.so"]
+
+ROWS = []
+
+
+def row(key, text, goal, floor="", needs=None):
+    """needs: "at least" (ratio, ours over floor) or "at most"."""
+    def mark(function):
+        ROWS.append({"key": key, "text": text, "goal": goal, "floor": floor, "needs": needs, "run": function})
+        return function
+    return mark
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.build = os.path.abspath(options.build)
+        self.rounds = options.rounds or (1 if options.quick else 3)
+        self.seconds = options.seconds or (0.7 if options.quick else 2.0)
+        self.large, self.small, self.huge = (5000, 1000, 20000) if options.quick else (100_000, 1000, 1_000_000)
+        self.top = private_dir("bvb-")
+        self.processes, self.kept, self.notes = [], {}, []
+
+    # ---- processes and databases
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def make(self):
+        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+            subprocess.run(["meson", "setup", self.build, root()], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["ninja", "-C", self.build] + TARGETS, check=True, stdout=subprocess.DEVNULL)
+        chosen = subprocess.run(["meson", "introspect", "--buildoptions", self.build], check=True, stdout=subprocess.PIPE)
+        level = [o["value"] for o in json.loads(chosen.stdout) if o["name"] == "optimization"][0]
+        if level not in ("2", "3"):
+            self.notes.append("built with optimization=%s: the figures say little" % level)
+
+    def data(self, posts):
+        """Facts of a filled data directory that nobody changes."""
+        sources = [os.path.join(HERE, "fill.cpp")]
+        for pattern in ("src/store/**/*", "src/model/*", "src/tent/apps.cpp", "src/tent/meta.cpp",
+                        "include/bivouac/store/*", "include/bivouac/model/*"):
+            sources += sorted(p for p in glob.glob(os.path.join(root(), pattern), recursive=True) if os.path.isfile(p))
+        digest = hashlib.sha256()
+        for path in sources:
+            with open(path, "rb") as file:
+                digest.update(file.read())
+        place = os.path.join(self.build, "bench-data", "%d-%s" % (posts, digest.hexdigest()[:12]))
+        if not os.path.exists(place + ".json"):
+            for old in glob.glob(os.path.join(self.build, "bench-data", "%d-*" % posts)):
+                shutil.rmtree(old) if os.path.isdir(old) else os.remove(old)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            self.say("filling a database with %d posts" % posts)
+            out = subprocess.run([self.program("tests/bench/bench_fill"), "--data", place, "--posts", str(posts),
+                                  "--passphrase", PASSPHRASE], check=True, stdout=subprocess.PIPE)
+            with open(place + ".json", "wb") as file:
+                file.write(out.stdout)
+        with open(place + ".json") as file:
+            return place, json.load(file)
+
+    def copy(self, posts, name):
+        place, facts = self.data(posts)
+        copy = os.path.join(self.top, name)
+        if not os.path.exists(copy):
+            subprocess.run(["cp", "-r", "--reflink=auto", place, copy], check=True)
+            os.sync()
+        return copy, facts
+
+    def node(self, posts, name, preload=None):
+        """A running node on its own copy; started once a run."""
+        if name in self.kept:
+            return self.kept[name]
+        copy, facts = self.copy(posts, name)
+        node = Node(self.program("src/bivouac"), self.top, name, None, PASSPHRASE, data=copy)
+        if preload:
+            node.env["LD_PRELOAD"] = preload
+        node.facts = facts
+        node.start()
+        node.address = node.status()["local_api"][len("http://"):]
+        node.credentials = tent.Credentials(facts["id"], facts["key"], facts["app"])
+        node.signing = ["--id", facts["id"], "--key", facts["key"], "--app", facts["app"]]
+        node.post_target = "/posts/%s/%s" % (tent.escape(facts["entity"]), facts["post"])
+        self.processes.append(node.process)
+        self.kept[name] = node
+        # What is signed within the node's first second is stale on purpose.
+        first = int(time.time())
+        wait_until(lambda: int(time.time()) > first, 5, "the second has passed")
+        return node
+
+    def main(self):
+        return self.node(self.large, "main")
+
+    def end(self, node):
+        node.process.end(10)
+        self.kept.pop(node.name, None)
+
+    def close(self):
+        for process in self.processes:
+            process.send(signal.SIGTERM)
+        for process in self.processes:
+            process.end(6)
+        remove(self.top)
+
+    def say(self, text):
+        print("  " + text, file=sys.stderr, flush=True)
+
+    # ---- measuring
+
+    def load(self, address, target, *more, connections=16, seconds=None):
+        command = [self.program("tests/bench/bench_load"), "--address", address, "--target", target, "--connections",
+                   str(connections), "--milliseconds", str(int(1000 * (seconds or self.seconds)))] + [str(m) for m in more]
+        out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        if out.returncode:
+            raise Failed(out.stderr.decode("utf-8", "replace").strip())
+        return json.loads(out.stdout)
+
+    def raw(self, *more):
+        copy, _ = self.copy(self.large, "raw")
+        out = subprocess.run([self.program("tests/bench/bench_raw"), "--data", copy, "--passphrase", PASSPHRASE] +
+                             [str(m) for m in more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        if out.returncode:
+            raise Failed(out.stderr.decode("utf-8", "replace").strip())
+        return json.loads(out.stdout)
+
+    def turns(self, ours, floor):
+        """Medians of the two, measured in turns."""
+        mine, theirs = [], []
+        for _ in range(self.rounds):
+            theirs.append(floor())
+            mine.append(ours())
+        return statistics.median(mine), statistics.median(theirs)
+
+    def answer_of(self, node, target, signed):
+        host, port = node.address.rsplit(":", 1)
+        answer = tent.request((host, int(port)), "GET", target, node.address, credentials=node.credentials if signed else None)
+        if answer.status != 200:
+            raise Failed("%s: %d %r" % (target, answer.status, answer.body[:200]))
+        return answer
+
+    def constant(self, node, target, signed=False):
+        """(address of a server that gives this answer without any work, the answer)."""
+        answer = self.answer_of(node, target, signed)
+        path = os.path.join(self.top, "answer-%d" % len(self.processes))
+        with open(path, "wb") as file:
+            for name, value in answer.headers:
+                if name.lower() not in ("content-length", "connection", "keep-alive"):
+                    file.write(("%s: %s\n" % (name, value)).encode())
+            file.write(b"\n" + answer.body)
+        log = path + ".log"
+        process = Process([self.program("tests/bench/bench_constant"), "--answer", path], log, self.top)
+        self.processes.append(process)
+
+        def address():
+            with open(log) as file:
+                text = file.read()
+            return text.strip() if text.endswith("\n") else None
+        return wait_until(address, 10, "the constant server listens", 0.01), answer
+
+    def against_constant(self, target, signed):
+        """Requests a second: ours, the floor's."""
+        node = self.main()
+        floor, answer = self.constant(node, target, signed)
+        signing = node.signing + ["--most", "40000"] if signed else []
+        self.load(node.address, target, *(signing[:-1] + ["2000"] if signed else []), seconds=0.3)
+        ours, theirs = self.turns(lambda: self.load(node.address, target, *signing)["rate"],
+                                  lambda: self.load(floor, target, *signing)["rate"])
+        return ours, theirs, "req/s, %d bytes" % len(answer.body), answer
+
+    # ---- nginx, for orientation
+
+    def nginx_program(self):
+        for path in (shutil.which("nginx"), "/usr/sbin/nginx", os.path.join(self.build, "bench-nginx/usr/sbin/nginx")):
+            if path and os.access(path, os.X_OK):
+                return path
+        if not self.options.nginx:
+            return None
+        # Unpacked only: no service, nothing of the system's is touched.
+        place = os.path.join(self.build, "bench-nginx")
+        os.makedirs(place, exist_ok=True)
+        subprocess.run(["apt-get", "-q", "download", "nginx"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["dpkg", "-x", sorted(glob.glob(os.path.join(place, "nginx_*.deb")))[-1], place], check=True)
+        return os.path.join(place, "usr/sbin/nginx")
+
+    def nginx_rate(self, answer, name):
+        program = self.nginx_program()
+        if not program:
+            return None
+        place = os.path.join(self.top, "nginx-" + name)
+        os.makedirs(os.path.join(place, "files"))
+        os.chmod(self.top, 0o755)  # its workers may be another user
+        with open(os.path.join(place, "files", "answer"), "wb") as file:
+            file.write(answer.body)
+        port = free_ports(1)[0]
+        headers = "".join("add_header %s '%s';" % (n, v) for n, v in answer.headers
+                          if n.lower() in ("vary", "cache-control", "server-authorization"))
+        with open(os.path.join(place, "conf"), "w") as file:
+            file.write("""daemon off; pid %s/pid; error_log %s/error.log; worker_processes 2; events { worker_connections 256; }
+http { access_log off; keepalive_requests 100000000; default_type '%s'; client_body_temp_path %s/b; proxy_temp_path %s/p;
+fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s; open_file_cache max=10;
+server { listen 127.0.0.1:%d; root %s/files; %s location / { try_files /answer =404; } } }
+""" % (place, place, answer.header("content-type").replace("'", ""), place, place, place, place, place, port, place, headers))
+        process = Process([program, "-p", place, "-c", os.path.join(place, "conf"), "-e", os.path.join(place, "error.log")],
+                          os.path.join(place, "log"), self.top)
+        self.processes.append(process)
+        address = "127.0.0.1:%d" % port
+        wait_until(lambda: accepts(port), 5, "nginx listens: " + process.tail(), 0.02)
+        rate = statistics.median(self.load(address, "/x")["rate"] for _ in range(self.rounds))
+        process.end(5)
+        return rate
+
+
+def accepts(port):
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def memory(pid):
+    """(VmRSS, RssAnon) in MiB."""
+    with open("/proc/%d/status" % pid) as file:
+        lines = dict(line.split(":", 1) for line in file if ":" in line)
+    return [int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon")]
+
+
+# ---- the rows: each gives (ours, floor, unit)
+
+@row("idle", "memory of an idle node, no posts", 25, needs="MiB at most")
+def idle(bench):
+    node = bench.node(0, "empty")
+    bench.answer_of(node, "/posts", False)
+    time.sleep(1)
+    rss, anon = memory(node.process.pid)
+    bench.end(node)
+    bench.notes.append("idle: VmRSS %.1f MiB, of that RssAnon %.1f MiB" % (rss, anon))
+    return rss, None, "MiB VmRSS"
+
+
+@row("start", "from the passphrase to listening", 100, needs="ms at most")
+def start(bench):
+    """The passphrase costs nothing here, and the program waits for it with everything loaded."""
+    copy, _ = bench.copy(bench.large, "start")
+    listening, answered = [], []
+    for attempt in range(7 if not bench.options.quick else 3):
+        port = free_ports(1)[0]
+        command = [bench.program("src/bivouac"), "run", "--data", copy, "--passphrase-file", "-", "--no-tor", "--local-api", str(port)]
+        log = open(os.path.join(bench.top, "start.log"), "ab")
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=clean_env(bench.top))
+        try:
+            time.sleep(0.4)
+            begin = time.monotonic()
+            process.stdin.write((PASSPHRASE + "\n").encode())
+            process.stdin.close()
+            while not accepts(port):
+                if process.poll() is not None or time.monotonic() - begin > 30:
+                    raise Failed("the node does not listen")
+                time.sleep(0.0002)
+            listening.append(1000 * (time.monotonic() - begin))
+            tent.request(("127.0.0.1", port), "GET", "/", "127.0.0.1:%d" % port)
+            answered.append(1000 * (time.monotonic() - begin))
+        finally:
+            process.terminate()
+            process.wait(10)
+            log.close()
+    bench.notes.append("start: the first request was answered after %.1f ms" % statistics.median(answered))
+    return statistics.median(listening), None, "ms"
+
+
+@row("get", "GET one public post", 0.6, "same bytes from a constant handler", "at least")
+def get(bench):
+    ours, floor, unit, answer = bench.against_constant(bench.main().post_target, False)
+    note_nginx(bench, "get", answer, ours, floor)
+    return ours, floor, unit
+
+
+@row("get_hawk", "the same, Hawk and Server-Authorization", 0.4, "same bytes from a constant handler", "at least")
+def get_hawk(bench):
+    return bench.against_constant(bench.main().post_target, True)[:3]
+
+
+@row("feed", "feed page of 25, warm", 0.35, "same bytes from a constant handler", "at least")
+def feed(bench):
+    ours, floor, unit, answer = bench.against_constant("/posts", False)
+    note_nginx(bench, "feed", answer, ours, floor)
+    return ours, floor, unit
+
+
+@row("feed_app", "the same for an app (orientation)", None, "same bytes from a constant handler")
+def feed_app(bench):
+    return bench.against_constant("/posts", True)[:3]
+
+
+@row("feed_types", "the same, an app's statuses only (orientation)", None, "same bytes from a constant handler")
+def feed_types(bench):
+    return bench.against_constant("/posts?types=" + tent.escape("https://tent.io/types/status/v0"), True)[:3]
+
+
+def note_nginx(bench, name, answer, ours, floor):
+    rate = bench.nginx_rate(answer, name)
+    if rate:
+        bench.notes.append("%s: nginx serves these bytes %.0f times a second; constant handler %.2f of that, ours %.2f" % (
+            name, rate, floor / rate, ours / rate))
+
+
+def create_arguments(bench, node):
+    """A post whose JSON has 1,024 bytes, and the options that send it."""
+    path = os.path.join(bench.top, "post.json")
+    frame = '{"type":"%s","content":{"text":"%s"}}'
+    with open(path, "w") as file:
+        file.write(frame % (tent.STATUS, "t" * (1024 - len(frame % (tent.STATUS, "")))))
+    return ["--method", "POST", "--body", path, "--header", "Content-Type: " + STATUS_MEDIA, "--hash", STATUS_MEDIA,
+            "--most", "20000"] + node.signing
+
+
+def creates(bench, node, clients):
+    return bench.load(node.address, "/posts", *create_arguments(bench, node), connections=clients)["rate"]
+
+
+@row("create", "durable create of a 1 KB post, 1 client", 0.6, "its rows straight into SQLCipher", "at least")
+def create(bench):
+    node = bench.main()
+    creates(bench, node, 1)
+    newest = bench.answer_of(node, "/posts?limit=1", False).json()["posts"][0]
+    stored = len(json.dumps(newest, separators=(",", ":")).encode())
+    milliseconds = int(1000 * bench.seconds)
+    ours, floor = bench.turns(lambda: creates(bench, node, 1),
+                              lambda: bench.raw("--work", "insert", "--milliseconds", milliseconds, "--body", stored)["rate"])
+    return ours, floor, "posts/s"
+
+
+@row("create_32", "the same, 32 clients", 4, "our own 1-client rate", "at least")
+def create_32(bench):
+    node = bench.main()
+    ours, floor = bench.turns(lambda: creates(bench, node, 32), lambda: creates(bench, node, 1))
+    return ours, floor, "posts/s"
+
+
+@row("create_32_slow", "the same, every sync 10 ms slower", 20, "our own 1-client rate", "at least")
+def create_32_slow(bench):
+    node = bench.node(bench.large, "slow", bench.program("tests/bench/libslow_sync.so"))
+    ours, floor = bench.turns(lambda: creates(bench, node, 32), lambda: creates(bench, node, 1))
+    bench.end(node)
+    return ours, floor, "posts/s"
+
+
+def upload_file(bench):
+    """(path of a multipart body with one attachment, where its bytes may be stamped)."""
+    path = os.path.join(bench.top, "upload")
+    head = ('--bench\r\nContent-Disposition: form-data; name="post"; filename="post.json"\r\nContent-Type: %s\r\n\r\n'
+            '{"type":"%s","content":{"text":"with a file"}}\r\n'
+            '--bench\r\nContent-Disposition: form-data; name="file[0]"; filename="file.bin"\r\n'
+            'Content-Type: application/octet-stream\r\n\r\n' % (STATUS_MEDIA, tent.STATUS)).encode()
+    with open(path, "wb") as file:
+        file.write(head + os.urandom(ATTACHMENT) + b"\r\n--bench--\r\n")
+    return path, len(head) + 1000
+
+
+def upload(bench, node, most=8):
+    path, stamp = upload_file(bench)
+    got = bench.load(node.address, "/posts", "--method", "POST", "--body", path, "--stamp", stamp, "--most", most, "--header",
+                     'Content-Type: multipart/form-data; boundary="bench"', *node.signing, connections=1)
+    return got["rate"] * ATTACHMENT / MIB
+
+
+def raw_blobs(bench, what):
+    got = bench.raw("--work", "blobs", "--bytes", ATTACHMENT, "--rounds", 6)
+    return max(got[form][what] for form in ("whole", "rows")) / MIB
+
+
+@row("up", "10 MiB attachment, up", 0.5, "raw SQLCipher blob, write", "at least")
+def up(bench):
+    node = bench.main()
+    upload(bench, node, 1)
+    ours, floor = bench.turns(lambda: upload(bench, node), lambda: raw_blobs(bench, "write"))
+    return ours, floor, "MiB/s"
+
+
+@row("down", "10 MiB attachment, down", 0.6, "raw SQLCipher blob, read", "at least")
+def down(bench):
+    """Six that take turns: one alone would come out of the page cache."""
+    node = bench.main()
+    upload(bench, node, 6)
+    posts = bench.answer_of(node, "/posts?limit=200", False).json()["posts"]
+    digests = {a["digest"] for p in posts for a in p.get("attachments", []) if a["size"] == ATTACHMENT}
+    targets = ["/attachments/%s/%s" % (tent.escape(node.facts["entity"]), digest) for digest in sorted(digests)[:6]]
+    more = [part for target in targets[1:] for part in ("--target", target)]
+    ours, floor = bench.turns(lambda: bench.load(node.address, targets[0], *more, connections=1)["rate"] * ATTACHMENT / MIB,
+                              lambda: raw_blobs(bench, "read"))
+    return ours, floor, "MiB/s"
+
+
+@row("memory", "memory after all of the above, one process", 60, needs="MiB at most")
+def after(bench):
+    rss, anon = memory(bench.main().process.pid)
+    bench.notes.append("memory: VmRSS %.1f MiB, of that RssAnon %.1f MiB; store/store.h allows the writer and each of the 4 "
+                       "readers 16 MiB of pages; every signed request leaves a nonce for 121 s" % (rss, anon))
+    return rss, None, "MiB VmRSS"
+
+
+@row("scale", "feed page: many posts over few", 1.5, "the small database", "times at most")
+def scale(bench):
+    small, huge = bench.node(bench.small, "small"), bench.node(bench.huge, "huge")
+    for node in (small, huge):
+        bench.load(node.address, "/posts", seconds=0.3)
+    ours, floor = bench.turns(lambda: 1e6 / bench.load(huge.address, "/posts")["rate"],
+                              lambda: 1e6 / bench.load(small.address, "/posts")["rate"])
+    bench.end(small)
+    bench.end(huge)
+    bench.notes.append("scale: %d posts over %d" % (bench.huge, bench.small))
+    return ours, floor, "µs a page"
+
+
+# ---- printing
+
+def judge(entry, ours, floor):
+    """(ratio or None, reached or None)."""
+    needs, goal = entry["needs"], entry["goal"]
+    ratio = ours / floor if floor else None
+    if goal is None:
+        return ratio, None
+    value = ratio if floor else ours
+    return ratio, value >= goal if needs == "at least" else value <= goal
+
+
+def number(value):
+    if value is None:
+        return ""
+    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
+
+
+def profile(bench, key):
+    node = bench.main()
+    signing = node.signing + ["--most", "90000"]
+    loads = {
+        "get": (node.post_target, []), "get_hawk": (node.post_target, signing), "feed": ("/posts", []),
+        "feed_app": ("/posts", signing), "feed_types": ("/posts?types=" + tent.escape("https://tent.io/types/status/v0"), signing),
+        "create": ("/posts", create_arguments(bench, node)), "create_32": ("/posts", create_arguments(bench, node)),
+    }
+    if key not in loads:
+        raise Failed("--profile knows: " + " ".join(loads))
+    out = os.path.join(bench.build, "bench-%s.perf" % key)
+    recorder = subprocess.Popen(["perf", "record", "-q", "-F", "997", "--call-graph", "dwarf,16384" if bench.options.stacks else "fp",
+                                 "-p", str(node.process.pid), "-o", out], stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    target, more = loads[key]
+    got = bench.load(node.address, target, *more, connections={"create": 1, "create_32": 32}.get(key, 16), seconds=5)
+    recorder.send_signal(signal.SIGINT)
+    recorder.wait(60)
+    print("%s: %.0f requests/s while perf was looking on; the samples: %s" % (key, got["rate"], out))
+    subprocess.run(["perf", "report", "-i", out, "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.6", "--sort",
+                    "dso,symbol"], stderr=subprocess.DEVNULL)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", metavar="ROW", default=[])
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--profile", metavar="ROW")
+    parser.add_argument("--stacks", action="store_true", help="--profile records whole stacks (slow)")
+    parser.add_argument("--build", default=os.path.join(root(), "build"))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--nginx", action="store_true")
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    if options.list:
+        for entry in ROWS:
+            print("%-15s %s" % (entry["key"], entry["text"]))
+        return 0
+    unknown = set(options.only) - {entry["key"] for entry in ROWS}
+    if unknown:
+        parser.error("no such row: %s; --list shows them" % " ".join(sorted(unknown)))
+    bench = Bench(options)
+    begin = time.monotonic()
+    results = []
+    try:
+        bench.make()
+        if options.profile:
+            profile(bench, options.profile)
+            return 0
+        chosen = [e for e in ROWS if not options.only or e["key"] in options.only]
+        print("%d posts unless said otherwise; %d rounds of %.1f s; %d cores, load %.2f before%s" % (
+            bench.large, bench.rounds, bench.seconds, os.cpu_count(), os.getloadavg()[0],
+            "; --quick: not what the goals are for" if options.quick else ""))
+        line = "%-52s %10s %10s %7s  %-18s %-8s %s"
+        print(line % ("work", "ours", "floor", "ratio", "goal", "", "unit; floor"))
+        for entry in chosen:
+            text = entry["text"]
+            try:
+                ours, floor, unit = entry["run"](bench)
+            except Failed as error:
+                print("%-52s FAILED: %s" % (text, error))
+                results.append({"key": entry["key"], "failed": str(error)})
+                continue
+            ratio, reached = judge(entry, ours, floor)
+            goal = "" if entry["goal"] is None else "%g %s" % (entry["goal"], entry["needs"])
+            print(line % (text, number(ours), number(floor), "%.2f" % ratio if ratio else "", goal,
+                          {True: "reached", False: "MISSED", None: ""}[reached], unit + ("; " + entry["floor"] if entry["floor"] else "")),
+                  flush=True)
+            results.append({"key": entry["key"], "ours": ours, "floor": floor, "ratio": ratio, "goal": entry["goal"], "reached": reached})
+        for note in bench.notes:
+            print(note)
+        print("%.0f s, load %.2f after" % (time.monotonic() - begin, os.getloadavg()[0]))
+        if options.json:
+            with open(options.json, "w") as file:
+                json.dump(results, file, indent=1)
+        return 1 if any("failed" in r for r in results) else 0
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
