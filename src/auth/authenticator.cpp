@@ -74,6 +74,14 @@ struct Known {
     bool blocked = false;
 };
 
+// The app that a key belongs to (section 5.1); no app's id is empty.
+std::string app_behind(const Known& who)
+{
+    if (who.credentials.kind == "app")
+        return who.credentials.target_post;
+    return who.grant ? who.grant->app_post : std::string();
+}
+
 Result<std::optional<Known>> look_up(store::Store& store, int64_t owner, const std::string& id)
 {
     return store.read([&](store::ReadTx& tx) -> Result<std::optional<Known>> {
@@ -147,8 +155,7 @@ std::variant<Authenticated, AuthFailure> Authenticator::authenticate(const net::
         if (!*known || !right || (**known).blocked)
             return refused();
         const Known& who = **known;
-        if (!header->app.empty() && who.credentials.kind == "app-auth" &&
-            (!who.grant || header->app != who.grant->app_post))
+        if (!header->app.empty() && header->app != app_behind(who))
             return refused();
         // A request from before this process started could be a replay of one that the last process has seen:
         // its nonces are gone. Such a request is stale, and the client tries again with our clock.

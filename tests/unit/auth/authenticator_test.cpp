@@ -197,3 +197,66 @@ TEST_CASE("a blocked entity's key is dead")
     gate.sign(request, gate.header());
     CHECK(gate.status(request) == 403);
 }
+
+TEST_CASE("the app in a header is the one behind the key, or absent (section 5.1)")
+{
+    Gate gate;
+    gate.write([&](store::WriteTx& tx) -> Result<void> {
+        TRY(store::add_credentials(tx, {gate.owner, "app-id", "app-key", "app", "app1", ""}));
+        TRY(store::add_credentials(tx, {gate.owner, "auth-id", "auth-key", "app-auth", "auth1", ""}));
+        return store::set_app_grant(tx, gate.owner, {"auth1", "app1", "n", "u", {}, {}, {}});
+    });
+    struct Case {
+        const char *id, *key, *app;
+        int status;
+    };
+    for (const Case& c : {Case{"app-id", "app-key", "app1", 200}, Case{"app-id", "app-key", "", 200},
+                          Case{"app-id", "app-key", "app2", 403}, Case{"auth-id", "auth-key", "app1", 200},
+                          Case{"auth-id", "auth-key", "", 200}, Case{"auth-id", "auth-key", "auth1", 403},
+                          Case{"bobs-id", "bobs-key", "app1", 403}}) {
+        CAPTURE(c.id);
+        CAPTURE(c.app);
+        auto request = gate.request("GET", "/posts");
+        auto header = gate.header();
+        header.id = c.id;
+        header.app = c.app;
+        gate.sign(request, header, c.key);
+        CHECK(gate.status(request) == c.status);
+    }
+}
+
+TEST_CASE("dlg and ext take part in the signature (sections 5.1 and 5.2)")
+{
+    Gate gate;
+    gate.write([&](store::WriteTx& tx) -> Result<void> {
+        TRY(store::add_credentials(tx, {gate.owner, "auth-id", "auth-key", "app-auth", "auth1", ""}));
+        return store::set_app_grant(tx, gate.owner, {"auth1", "app1", "n", "u", {}, {}, {}});
+    });
+    auto header = gate.header();
+    header.id = "auth-id";
+    header.app = "app1";
+    header.dlg = "delegate";
+    header.ext = "some text";
+    header.has_ext = true;
+    auto good = gate.request("GET", "/posts");
+    gate.sign(good, header, "auth-key");
+    CHECK(gate.status(good) == 200);
+    for (bool in_ext : {true, false}) {
+        auto bad = gate.request("GET", "/posts");
+        header.nonce = system_random().id();
+        header.mac = hawk_mac(HawkKind::Header, "auth-key", header, *hawk_target("GET", "/posts", "self.onion"));
+        auto changed = header;
+        (in_ext ? changed.ext : changed.dlg) = "other";
+        bad.headers.push_back({"Authorization", write_hawk_header(changed)});
+        CHECK(gate.status(bad) == 403);
+    }
+}
+
+TEST_CASE("a bewit may be valid for decades (section 5.7)")
+{
+    Gate gate;
+    auto target = *hawk_target("GET", "/posts", "self.onion");
+    const int64_t exp = 4'530'669'460;  // beyond 32 bits
+    auto request = gate.request("GET", "/posts?bewit=" + write_bewit({"bewit-id", exp, bewit_mac("bewit-key", exp, "", target), ""}));
+    CHECK(gate.status(request) == 200);
+}
