@@ -115,15 +115,6 @@ Result<std::vector<MentionItem>> parse_mentions(std::string_view value)
 
 constexpr std::string_view kProfileNames[] = {"entity", "mentions", "refs", "parents", "permissions"};
 
-std::string write_profiles(unsigned profiles)
-{
-    std::string out;
-    for (size_t i = 0; i < std::size(kProfileNames); ++i)
-        if (profiles & (1u << i))
-            out += (out.empty() ? "" : ",") + std::string(kProfileNames[i]);
-    return out;
-}
-
 Result<void> check_bounds(const FeedQuery& query)
 {
     if (query.since && query.until)
@@ -169,6 +160,15 @@ Result<unsigned> parse_profiles(std::string_view value)
             return bad("profiles takes entity, mentions, refs, parents and permissions");
         out |= 1u << (it - std::begin(kProfileNames));
     }
+    return out;
+}
+
+std::string write_profiles(unsigned profiles)
+{
+    std::string out;
+    for (size_t i = 0; i < std::size(kProfileNames); ++i)
+        if (profiles & (1u << i))
+            out += (out.empty() ? "" : ",") + std::string(kProfileNames[i]);
     return out;
 }
 

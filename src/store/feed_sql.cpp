@@ -65,21 +65,20 @@ Result<int64_t> self_row(ReadTx& tx, int64_t owner)
 }
 
 struct SortKey {
-    const char* column;   // of versions and of mentions
-    const char* version;  // by what the latest version is chosen
+    const char* column;  // of versions and of mentions
     const char* latest;
-    const char* number;   // of the indexes
+    const char* number;  // of the indexes
 };
 
 SortKey key_of(FeedQuery::Sort sort)
 {
     switch (sort) {
-    case FeedQuery::Sort::ReceivedAt: return {"post_received_at", "received_at", "latest", "1"};
-    case FeedQuery::Sort::PublishedAt: return {"post_published_at", "published_at", "latest_published", "2"};
-    case FeedQuery::Sort::VersionReceivedAt: return {"received_at", "received_at", "latest", "3"};
-    case FeedQuery::Sort::VersionPublishedAt: return {"published_at", "published_at", "latest_published", "4"};
+    case FeedQuery::Sort::ReceivedAt: return {"post_received_at", "latest", "1"};
+    case FeedQuery::Sort::PublishedAt: return {"post_published_at", "latest_published", "2"};
+    case FeedQuery::Sort::VersionReceivedAt: return {"received_at", "latest", "3"};
+    case FeedQuery::Sort::VersionPublishedAt: return {"published_at", "latest_published", "4"};
     }
-    return {"post_received_at", "received_at", "latest", "1"};
+    return {"post_received_at", "latest", "1"};
 }
 
 const char* people_select(People people)
@@ -370,10 +369,7 @@ private:
         Sql visible = TRY(visible_condition(tx_, owner_, viewer_));
         for (auto& binding : visible.bindings)
             sql_.bindings.push_back(std::move(binding));
-        const std::string time = key_.version;
-        return " AND " + visible.text + " AND (v." + latest +
-               " = 1 OR NOT EXISTS (SELECT 1 FROM versions w WHERE w.post = v.post AND w." + latest + " > 0 AND (w." +
-               time + ", w.version_id) > (v." + time + ", v.version_id) AND " + with_alias(visible.text, "w") + "))";
+        return " AND " + visible.text + newest_condition(visible.text, latest);
     }
 
     Result<std::string> residual()
@@ -450,11 +446,14 @@ Statement Sql::prepare(ReadTx& tx) const
     return statement;
 }
 
-std::string with_alias(std::string condition, const char* alias)
+std::string newest_condition(const std::string& visible, const std::string& latest)
 {
-    for (size_t at = 0; (at = condition.find("v.", at)) != std::string::npos; at += 2)
-        condition.replace(at, 1, alias);
-    return condition;
+    const std::string time = latest == "latest" ? "received_at" : "published_at";
+    std::string of_other = visible;
+    for (size_t at = 0; (at = of_other.find("v.", at)) != std::string::npos; at += 2)
+        of_other.replace(at, 1, "w");
+    return " AND (v." + latest + " = 1 OR NOT EXISTS (SELECT 1 FROM versions w WHERE w.post = v.post AND w." + latest +
+           " > 0 AND (w." + time + ", w.version_id) > (v." + time + ", v.version_id) AND " + of_other + "))";
 }
 
 Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer)

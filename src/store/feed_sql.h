@@ -34,8 +34,9 @@ struct Sql {
 // A condition over `versions v`: may the viewer see this version? Uses the parameters that it binds only.
 Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer);
 
-// The same condition over another alias of versions.
-std::string with_alias(std::string condition, const char* alias);
+// Over `versions v` too: no greater version of the post fulfils that condition. `latest` is the column
+// ("latest" or "latest_published") whose kind of time decides.
+std::string newest_condition(const std::string& visible, const std::string& latest);
 
 // Columns time, version id, row of the version, in the order of the page (newest first unless `ascending`),
 // limit + 1 rows.

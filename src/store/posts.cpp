@@ -272,10 +272,10 @@ Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
     auto insert = tx.prepare(R"(
         INSERT INTO versions (post, owner, author, version_id, type, fragment, post_published_at,
                               post_received_at, published_at, received_at, public, latest, latest_published,
-                              type_text)
+                              type_text, meta)
         VALUES (:post, :owner, :author, :version_id, :type, :fragment, :post_published_at,
                 :post_received_at, :published_at, :received_at, :public, :latest, :latest,
-                nullif(:type_text, :usual_text)))");
+                nullif(:type_text, :usual_text), :meta))");
     TRY(insert.bind(":post", row.id)
             .bind(":owner", owner)
             .bind(":author", row.author)
@@ -290,6 +290,7 @@ Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
             .bind(":latest", row.is_new)
             .bind(":type_text", post.type)
             .bind(":usual_text", type.base + "#" + type.fragment)
+            .bind(":meta", type.base == type::kMetaBase)
             .run());
     int64_t version = tx.last_insert_id();
     auto body = tx.prepare("INSERT INTO bodies (version, body, shown) VALUES (:version, :body, :shown)");

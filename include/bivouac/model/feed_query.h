@@ -67,6 +67,7 @@ Result<FeedQuery> parse_feed_query(std::string_view query);
 // The values of parameters that single posts and lists take as well (section 4.4).
 Result<int> parse_max_refs(std::string_view value);      // cut to limits::kRefsPerPost
 Result<unsigned> parse_profiles(std::string_view value);  // bits of profiles_of
+std::string write_profiles(unsigned profiles);
 Result<int> parse_limit(std::string_view value);         // cut to limits::kFeedLimitMaximum
 
 // Where a page begins and ends, and whether there is more beyond.

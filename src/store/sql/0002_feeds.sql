@@ -9,6 +9,11 @@ UPDATE versions SET type_text = (
     SELECT nullif(json_extract(b.body, '$.type'), t.base || '#' || versions.fragment)
     FROM bodies b JOIN types t ON t.id = versions.type WHERE b.version = versions.id);
 
+-- Meta posts, found for profiles.
+ALTER TABLE versions ADD COLUMN meta INTEGER NOT NULL DEFAULT 0;
+UPDATE versions SET meta = 1 WHERE type = (SELECT id FROM types WHERE base = 'https://tent.io/types/meta/v0');
+CREATE INDEX versions_meta ON versions (owner, author, received_at) WHERE meta = 1;
+
 -- latest goes by (received_at, version_id), latest_published by (published_at, version_id):
 -- 1 the greatest of its post; 2 not that, but what some reader sees who may not see the greater ones; 0 never
 -- shown in a feed.
