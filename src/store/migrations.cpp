@@ -11,6 +11,7 @@ namespace {
 const char* const kMigrations[] = {
 #include "sql_0001_initial.h"
 #include "sql_0002_feeds.h"
+#include "sql_0003_apps.h"
 };
 
 }  // namespace

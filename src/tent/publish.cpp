@@ -72,6 +72,7 @@ Post private_draft(std::string type)
 
 Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver deliver)
 {
+    int64_t previous_ms = 0;  // when the version before this one was received
     const bool first = post.id.empty() ||
                        TRY(store::find_version(tx, self.id, self.entity, post.id, "")) == 0;
     if (post.id.empty())
@@ -88,10 +89,12 @@ Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver de
             return fail(ErrorKind::Internal, "a version without a body");
         post.published_at = current->published_at;
         post.received_at = current->received_at;
+        previous_ms = current->version.received_at;
     }
+    // The latest version is the one received last: two of one transaction must not be of the same millisecond.
+    post.version.received_at = std::max(tx.now_ms(), previous_ms + 1);
     if (post.version.published_at == 0)
-        post.version.published_at = first ? post.published_at : tx.now_ms();
-    post.version.received_at = tx.now_ms();
+        post.version.published_at = first ? post.published_at : post.version.received_at;
     for (auto& a : post.attachments) {
         a.size = TRY(store::blob_size(tx, a.digest));
         if (a.size < 0)
