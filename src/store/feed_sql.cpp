@@ -438,6 +438,39 @@ private:
 
 }  // namespace
 
+const char* const kVersionUpdates[2] = {
+    R"(
+        WITH ranked AS (
+            SELECT v.id,
+                row_number() OVER (ORDER BY v.received_at DESC, v.version_id DESC) AS received,
+                row_number() OVER (PARTITION BY v.public ORDER BY v.received_at DESC, v.version_id DESC)
+                    AS received_open,
+                row_number() OVER (PARTITION BY v.type, v.fragment ORDER BY v.received_at DESC, v.version_id DESC)
+                    AS received_type,
+                row_number() OVER (ORDER BY v.published_at DESC, v.version_id DESC) AS published,
+                row_number() OVER (PARTITION BY v.public ORDER BY v.published_at DESC, v.version_id DESC)
+                    AS published_open,
+                row_number() OVER (PARTITION BY v.type, v.fragment ORDER BY v.published_at DESC, v.version_id DESC)
+                    AS published_type,
+                v.public AS open,
+                v.public = 0 AND (EXISTS (SELECT 1 FROM version_entities e WHERE e.version = v.id)
+                                  OR EXISTS (SELECT 1 FROM version_groups g WHERE g.version = v.id)) AS listed
+            FROM versions v WHERE v.post = :post),
+        r AS (
+            SELECT id,
+                CASE WHEN received = 1 THEN 1
+                     WHEN (open AND received_open = 1) OR received_type = 1 OR listed THEN 2 ELSE 0 END AS a,
+                CASE WHEN published = 1 THEN 1
+                     WHEN (open AND published_open = 1) OR published_type = 1 OR listed THEN 2 ELSE 0 END AS b
+            FROM ranked)
+        UPDATE versions SET latest = r.a, latest_published = r.b FROM r
+        WHERE r.id = versions.id AND versions.post = :post AND (latest <> r.a OR latest_published <> r.b))",
+    R"(
+        UPDATE mentions SET latest = v.latest, latest_published = v.latest_published FROM versions v
+        WHERE v.post = :post AND v.id = mentions.version
+          AND (mentions.latest <> v.latest OR mentions.latest_published <> v.latest_published))",
+};
+
 Statement Sql::prepare(ReadTx& tx) const
 {
     Statement statement = tx.prepare(text);

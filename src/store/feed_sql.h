@@ -47,4 +47,8 @@ struct FeedSql {
 Result<FeedSql> feed_select(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
 Result<Sql> feed_count(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
 
+// Run with :post whenever the versions of a post change: the columns latest and latest_published of versions
+// (sql/0002_feeds.sql says what they mean), then their copies in mentions.
+extern const char* const kVersionUpdates[2];
+
 }  // namespace bivouac::store

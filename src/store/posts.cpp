@@ -75,32 +75,9 @@ Result<PostRow> find_or_add_post(WriteTx& tx, int64_t owner, const Post& post)
 // Which versions feeds can show (section 2.6): sql/0002_feeds.sql says what the numbers mean.
 Result<void> mark_latest(WriteTx& tx, int64_t post_row)
 {
-    auto update = tx.prepare(R"(
-        WITH r AS (
-            SELECT v.id,
-                row_number() OVER (ORDER BY v.received_at DESC, v.version_id DESC) AS a1,
-                row_number() OVER (PARTITION BY v.public ORDER BY v.received_at DESC, v.version_id DESC) AS a2,
-                row_number() OVER (PARTITION BY v.type, v.fragment
-                                   ORDER BY v.received_at DESC, v.version_id DESC) AS a3,
-                row_number() OVER (ORDER BY v.published_at DESC, v.version_id DESC) AS b1,
-                row_number() OVER (PARTITION BY v.public ORDER BY v.published_at DESC, v.version_id DESC) AS b2,
-                row_number() OVER (PARTITION BY v.type, v.fragment
-                                   ORDER BY v.published_at DESC, v.version_id DESC) AS b3,
-                v.public AS open,
-                v.public = 0 AND (EXISTS (SELECT 1 FROM version_entities e WHERE e.version = v.id)
-                                  OR EXISTS (SELECT 1 FROM version_groups g WHERE g.version = v.id)) AS listed
-            FROM versions v WHERE v.post = :post)
-        UPDATE versions SET
-            latest = CASE WHEN r.a1 = 1 THEN 1 WHEN (r.open AND r.a2 = 1) OR r.a3 = 1 OR r.listed THEN 2 ELSE 0 END,
-            latest_published =
-                CASE WHEN r.b1 = 1 THEN 1 WHEN (r.open AND r.b2 = 1) OR r.b3 = 1 OR r.listed THEN 2 ELSE 0 END
-        FROM r WHERE r.id = versions.id AND versions.post = :post)");
-    TRY(update.bind(":post", post_row).run());
-    auto copy = tx.prepare(R"(
-        UPDATE mentions SET latest = v.latest, latest_published = v.latest_published FROM versions v
-        WHERE v.post = :post AND v.id = mentions.version
-          AND (mentions.latest <> v.latest OR mentions.latest_published <> v.latest_published))");
-    return copy.bind(":post", post_row).run();
+    for (const char* sql : kVersionUpdates)
+        TRY(tx.prepare(sql).bind(":post", post_row).run());
+    return {};
 }
 
 // One row a key: table mentions in sql/0002_feeds.sql.
