@@ -118,7 +118,9 @@ public:
         self_ = TRY(self_row(tx_, owner_));
         TRY(resolve_entities());
         TRY(resolve_mentions());
-        if (nothing_)
+        types_ = TRY(type_rows(tx_, query_.types));
+        // A condition that is plainly false would leave no use for the index that is named.
+        if (nothing_ || (types_.empty() && !query_.types.empty()))
             return Sql();
         TRY(choose_walks());
         if (walks_.empty())
@@ -314,9 +316,8 @@ private:
             authors_ = {};
             return {};
         }
-        const auto types = TRY(type_rows(tx_, query_.types));
-        if (!query_.types.empty() && types.size() <= kFewWalks)
-            return walk_types(types);
+        if (!types_.empty() && types_.size() <= kFewWalks)
+            return walk_types(types_);
         return walk_by_time();
     }
 
@@ -429,6 +430,7 @@ private:
     Sql sql_;
     int64_t self_ = 0;
     Names authors_;
+    std::vector<int64_t> types_;
     std::vector<Group> groups_;
     std::vector<Walk> walks_;
     std::optional<size_t> driving_group_;

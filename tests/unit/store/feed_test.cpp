@@ -191,3 +191,17 @@ TEST_CASE("texts of posts are those that the writer of posts makes for the same 
     });
     CHECK_FALSE(*foreign);
 }
+
+TEST_CASE("feeds: types and entities that nobody has heard of give nothing")
+{
+    Posts posts;
+    Post post = posts.make("p", 1);
+    post.mentions = {mention(kBob)};
+    posts.add(post);
+    for (const auto& viewer : {kAll, app_of({}), app_of({"https://nobody.example/x/v0"}), peer_of(kBob), kAnonymous})
+        for (const char* query : {"types=https%3A%2F%2Fnobody.example%2Fx%2Fv0", "entities=http%3A%2F%2Fnobody.onion",
+                                  "mentions=http%3A%2F%2Fnobody.onion",
+                                  "types=https%3A%2F%2Fnobody.example%2Fx%2Fv0&mentions=http%3A%2F%2Fbob.onion",
+                                  "types=https%3A%2F%2Fnobody.example%2Fx%2Fv0%23&entities=http%3A%2F%2Fself.onion"})
+            CHECK(posts.feed(query, viewer).empty());
+}
