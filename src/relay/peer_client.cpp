@@ -16,20 +16,6 @@ namespace {
 constexpr int kMostRedirects = 5;
 constexpr size_t kMostClockOffsets = 10'000;
 
-struct SplitUrl {
-    std::string host;  // with port, as it goes into Host
-    std::string target;
-};
-
-SplitUrl split_url(const std::string& url)
-{
-    size_t start = url.find("://") + 3;
-    size_t slash = url.find('/', start);
-    if (slash == std::string::npos)
-        return {url.substr(start), "/"};
-    return {url.substr(start, slash - start), url.substr(slash)};
-}
-
 std::vector<std::string_view> values_of(const InResponse& response, std::string_view name)
 {
     std::vector<std::string_view> out;
@@ -45,27 +31,6 @@ bool is_redirect(int status)
 }
 
 }  // namespace
-
-std::string resolve_url(std::string_view base, std::string_view reference)
-{
-    std::string out;
-    if (reference.starts_with("http://")) {
-        out = std::string(reference);
-    } else if (reference.starts_with("//") || reference.find("://") != std::string_view::npos) {
-        return {};
-    } else {
-        SplitUrl split = split_url(std::string(base));
-        std::string origin = "http://" + split.host;
-        std::string path = split.target.substr(0, split.target.find_first_of("?#"));
-        if (reference.starts_with("/"))
-            out = origin + std::string(reference);
-        else
-            out = origin + path.substr(0, path.rfind('/') + 1) + std::string(reference);
-    }
-    out = out.substr(0, out.find('#'));
-    std::string host = split_url(out).host;
-    return tent::peer_host("http://" + host.substr(0, host.find(':'))) ? out : std::string();
-}
 
 Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string peer, PeerRequest request)
 {

@@ -15,6 +15,8 @@
 #include <bivouac/tent/self.h>
 #include <bivouac/tor/isolation.h>
 
+#include "url.h"
+
 namespace bivouac::relay {
 
 // With constructors on purpose: gcc 12 copies the bytes of an aggregate that is made inside a co_await
@@ -83,8 +85,5 @@ private:
     tor::IsolationKey isolation_;
     std::unordered_map<std::string, int64_t> clock_offsets_;  // seconds, by Hawk id; bounded
 };
-
-// Relative to an absolute http URL; empty when the result is not one we may fetch.
-std::string resolve_url(std::string_view base, std::string_view reference);
 
 }  // namespace bivouac::relay

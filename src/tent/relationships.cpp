@@ -151,19 +151,6 @@ Result<std::string> peer_entity(std::string_view text)
     return entity;
 }
 
-std::optional<std::string> peer_host(std::string_view entity)
-{
-    // Plain http: Tor itself authenticates and encrypts an onion (section 15).
-    constexpr std::string_view kScheme = "http://";
-    if (!entity.starts_with(kScheme) || !is_entity_url(entity))
-        return std::nullopt;
-    std::string_view rest = entity.substr(kScheme.size());
-    std::string host(rest.substr(0, rest.find('/')));
-    if (!tor::is_valid_onion_host(host))
-        return std::nullopt;
-    return host;
-}
-
 Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity)
 {
     if (entity == self.entity)

@@ -26,6 +26,9 @@ std::string discovery_html(const Self& self);
 std::vector<std::string> links_with_rel(const std::vector<std::string_view>& header_values, std::string_view rel);
 std::vector<std::string> html_links_with_rel(std::string_view html, std::string_view rel);
 
+// http, a v3 onion, perhaps a port: what we may fetch from.
+bool is_onion_url(std::string_view url);
+
 // One of an entity's servers, by preference; only those we may reach (http and a v3 onion).
 struct ServerUrls {
     std::string post;        // templates

@@ -91,3 +91,16 @@ TEST_CASE("what a person types becomes an entity, or a clear refusal")
         CHECK_FALSE(peer_entity(bad).ok());
     }
 }
+
+TEST_CASE("only plain http on an onion is fetched, whatever stands around the host (section 15)")
+{
+    const std::string onion = onion_entity('x');
+    for (const char* after : {"", "/", ":80", ":8080/x", "/posts/{entity}?x=y", "?x", "#x", "/@evil.example:80/"})
+        CHECK_MESSAGE(is_onion_url(onion + after), after);
+    for (const char* after : {":x@evil.example/", "@evil.example/", ":", ":80x", ":80:80", ":1234567", ".evil.example",
+                              "/a b", "/a\r\nHost: x", "/\t", "\\@evil.example"})
+        CHECK_FALSE_MESSAGE(is_onion_url(onion + after), after);
+    CHECK_FALSE(is_onion_url("https" + onion.substr(4)));
+    CHECK_FALSE(is_onion_url("http://evil.example/" + onion.substr(7)));
+    CHECK_FALSE(is_onion_url(onion + "/" + std::string(2048, 'x')));
+}
