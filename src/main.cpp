@@ -8,6 +8,9 @@
 #include <bivouac/app/config.h>
 
 #include "cli/cli.h"
+#ifdef BIVOUAC_CONFORMANCE
+#include "conformance/conformance.h"
+#endif
 
 namespace bivouac::cli {
 
@@ -41,6 +44,9 @@ int main(int argc, char** argv)
                      cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
                      cli::add_following, cli::add_stop, cli::add_app, cli::add_onion_key})
         add(app, context);
+#ifdef BIVOUAC_CONFORMANCE
+    cli::add_conformance_server(app, context);
+#endif
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -19,7 +19,7 @@ namespace bivouac::app {
 
 namespace {
 
-store::LocalEntity make_entity(const std::string& name)
+store::LocalEntity make_entity(const std::string& name, const InitOptions& options)
 {
     Random& random = system_random();
     store::LocalEntity entity;
@@ -28,17 +28,18 @@ store::LocalEntity make_entity(const std::string& name)
     entity.onion_seed = Secret(seed);
     wipe(seed);
     entity.onion = tor::onion_address_of_seed(entity.onion_seed);
-    entity.entity = "http://" + entity.onion + ".onion";
+    entity.entity = options.entity.empty() ? "http://" + entity.onion + ".onion" : options.entity;
+    entity.door = options.door;
     entity.bewit_id = random.id();
     entity.bewit_key = to_base64url(random.bytes(32));
     entity.followers_group = random.id();
     return entity;
 }
 
-Result<std::string> fill(store::Store& store)
+Result<std::string> fill(store::Store& store, const InitOptions& options)
 {
-    return store.write([](store::WriteTx& tx) -> Result<std::string> {
-        store::LocalEntity entity = make_entity("default");
+    return store.write([&](store::WriteTx& tx) -> Result<std::string> {
+        store::LocalEntity entity = make_entity("default", options);
         entity.id = TRY(store::add_entity(tx, entity));
         tent::Self self = tent::Self::of(entity);
         TRY(tent::make_followers_group(tx, self));
@@ -71,7 +72,8 @@ Result<void> check_salt(const std::string& path, const std::string& salt)
 
 }  // namespace
 
-Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase)
+Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase,
+                                       const InitOptions& options)
 {
     const DataPaths paths = DataPaths::in(directory);
     if (passphrase.empty())
@@ -83,7 +85,7 @@ Result<InitResult> init_data_directory(const std::string& directory, const Secre
                                              " already; start it with: bivouac run (or choose another --data)");
     store::DataKeys keys = store::make_data_keys(system_random());
     std::string key_file =
-        TRY(store::create_key_file(keys, passphrase, store::PassphraseCost{}, system_random()));
+        TRY(store::create_key_file(keys, passphrase, options.cost, system_random()));
     // Keys first, the database last and under its name only when whole: a key file without a database is what a
     // cut-off init leaves, and holds nothing.
     TRY(write_file_atomically(paths.keys, key_file));
@@ -93,7 +95,7 @@ Result<InitResult> init_data_directory(const std::string& directory, const Secre
         store::StoreOptions small;
         small.readers = 1;
         auto store = TRY(store::Store::open(unfinished, keys, true, small));
-        return fill(*store);
+        return fill(*store, options);
     }();
     if (entity.ok() && std::rename(unfinished.c_str(), paths.database.c_str()) != 0)
         entity = fail(ErrorKind::Unavailable, "the database cannot be put in place: " +

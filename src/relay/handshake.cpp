@@ -138,7 +138,7 @@ std::string credentials_url(const tent::Self& self, const std::string& hawk_id, 
 {
     std::string target = "/posts/" + percent_encode(self.entity) + "/" + hawk_id;
     int64_t exp = now_ms / 1000 + kBewitSeconds;
-    auth::HawkTarget signed_target{"GET", target, self.onion + ".onion", 80};
+    auto signed_target = auth::hawk_target("GET", target, self.host()).value();
     auth::Bewit bewit{self.bewit_id, exp, auth::bewit_mac(self.bewit_key, exp, "", signed_target), ""};
     return self.entity + target + "?bewit=" + auth::write_bewit(bewit);
 }

@@ -6,14 +6,16 @@ namespace bivouac::store {
 Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity)
 {
     auto insert = tx.prepare(R"(
-        INSERT INTO entities (name, entity, onion, onion_seed, bewit_id, bewit_key, followers_group, created_at)
-        VALUES (:name, :entity, :onion, :seed, :bewit_id, :bewit_key, :group, :now))");
+        INSERT INTO entities (name, entity, onion, onion_seed, bewit_id, bewit_key, door, followers_group,
+                              created_at)
+        VALUES (:name, :entity, :onion, :seed, :bewit_id, :bewit_key, :door, :group, :now))");
     TRY(insert.bind(":name", entity.name)
             .bind(":entity", entity.entity)
             .bind(":onion", entity.onion)
             .bind_blob(":seed", entity.onion_seed.view())
             .bind(":bewit_id", entity.bewit_id)
             .bind(":bewit_key", entity.bewit_key)
+            .bind(":door", entity.door)
             .bind(":group", entity.followers_group)
             .bind(":now", tx.now_ms())
             .run());
@@ -26,7 +28,7 @@ Result<std::vector<LocalEntity>> load_entities(ReadTx& tx)
 {
     std::vector<LocalEntity> out;
     auto select = tx.prepare(R"(
-        SELECT id, name, entity, onion, onion_seed, bewit_id, bewit_key, followers_group
+        SELECT id, name, entity, onion, onion_seed, bewit_id, bewit_key, door, followers_group
         FROM entities ORDER BY id)");
     while (TRY(select.step())) {
         LocalEntity entity;
@@ -39,7 +41,8 @@ Result<std::vector<LocalEntity>> load_entities(ReadTx& tx)
         wipe(seed);
         entity.bewit_id = select.text(5);
         entity.bewit_key = select.text(6);
-        entity.followers_group = select.text(7);
+        entity.door = select.text(7);
+        entity.followers_group = select.text(8);
         out.push_back(std::move(entity));
     }
     return out;

@@ -4,7 +4,7 @@
 #include <bivouac/model/post_json.h>
 #include <bivouac/tent/meta.h>
 #include <bivouac/tent/relationships.h>
-#include <bivouac/tor/onion_address.h>
+#include <bivouac/tor/reach.h>
 
 #include <algorithm>
 
@@ -67,11 +67,7 @@ bool is_onion_url(std::string_view url)
     bool plain = std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
     std::string_view rest = url.substr(7);
     std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-    std::string_view host = authority.substr(0, authority.find(':'));
-    std::string_view port = authority.substr(host.size());
-    bool port_fits = port.empty() || (port.size() > 1 && port.size() <= 6 &&
-                                      port.find_first_not_of("0123456789", 1) == std::string_view::npos);
-    return plain && port_fits && tor::is_valid_onion_host(host);
+    return plain && tor::way_to(authority) != tor::Way::Nowhere;
 }
 
 std::vector<std::string> links_with_rel(const std::vector<std::string_view>& header_values, std::string_view rel)
@@ -185,7 +181,7 @@ std::optional<std::string> peer_host(std::string_view entity)
         return std::nullopt;
     std::string_view rest = entity.substr(kScheme.size());
     std::string host(rest.substr(0, rest.find('/')));
-    if (!tor::is_valid_onion_host(host))
+    if (tor::way_to(host) == tor::Way::Nowhere)
         return std::nullopt;
     return host;
 }

@@ -17,6 +17,9 @@ struct RunConfig {
     std::string tor_extra;                   // file with lines for our own tor
     std::string tor_socks;                   // with onion_from_torrc
     bool onion_from_torrc = false;
+    // Serve the entity at `listen` itself, without Tor. Nothing but a conformance build sets it, and only there can
+    // requests go anywhere without Tor (tor/reach.h).
+    bool conformance = false;
 };
 
 // Paths inside a data directory.

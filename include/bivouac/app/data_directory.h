@@ -11,13 +11,20 @@
 
 namespace bivouac::app {
 
+struct InitOptions {
+    store::PassphraseCost cost;
+    std::string entity;  // empty: the onion's
+    std::string door = "vetted";
+};
+
 struct InitResult {
     std::string entity;
 };
 
 // Makes directory (0700), keys, encrypted file, one entity. Conflict when there is a node already. Killed half
 // way it leaves nothing that a second init would not put right.
-Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase);
+Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase,
+                                       const InitOptions& options = {});
 
 struct OpenedData {
     FileLock lock;

@@ -18,6 +18,7 @@ struct LocalEntity {
     Secret onion_seed;
     std::string bewit_id;  // looks like a post id and is none (Tent 0.3, section 5.7)
     std::string bewit_key;
+    std::string door = "vetted";  // "open", "vetted", "sealed"
     std::string followers_group;  // post id of the group whose members are the approved followers
 };
 

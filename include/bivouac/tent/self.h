@@ -17,10 +17,18 @@ struct Self {
     std::string bewit_id;
     std::string bewit_key;
     std::string followers_group;
+    bool open_door = false;  // whoever wants to follow is approved at once
+
+    // As it stands in a Host header: "<56>.onion".
+    std::string host() const
+    {
+        size_t start = entity.find("://") + 3;
+        return entity.substr(start, entity.find('/', start) - start);
+    }
 
     static Self of(const store::LocalEntity& e)
     {
-        return {e.id, e.name, e.entity, e.onion, e.bewit_id, e.bewit_key, e.followers_group};
+        return {e.id, e.name, e.entity, e.onion, e.bewit_id, e.bewit_key, e.followers_group, e.door == "open"};
     }
 };
 

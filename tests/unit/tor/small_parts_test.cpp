@@ -5,6 +5,8 @@
 #include <set>
 
 #include <bivouac/tor/isolation.h>
+#include <bivouac/tor/onion_address.h>
+#include <bivouac/tor/reach.h>
 #include <bivouac/tor/socks_reply.h>
 
 using namespace bivouac::tor;
@@ -48,4 +50,17 @@ TEST_CASE("what each SOCKS reply asks of us")
         CHECK(meaning_of_socks_reply(row.code).reach == row.reach);
         CHECK(!meaning_of_socks_reply(row.code).words.empty());
     }
+}
+
+TEST_CASE("requests go to onions through Tor and nowhere else (section 15)")
+{
+    const std::string onion = onion_address_of_seed(bivouac::Secret(std::string(32, 'a'))) + ".onion";
+    CHECK(way_to(onion) == Way::ThroughTor);
+    CHECK(way_to(onion + ":80") == Way::ThroughTor);
+    CHECK(way_to(onion + ":65535") == Way::ThroughTor);
+    for (const std::string& authority :
+         {std::string(), std::string("127.0.0.1"), std::string("localhost:80"), std::string("example.org"),
+          std::string("[::1]"), onion + ":", onion + ":x@example.org", onion + ":123456", onion + ":80:80",
+          "user@" + onion, onion + "."})
+        CHECK_MESSAGE(way_to(authority) == Way::Nowhere, authority);
 }
