@@ -10,9 +10,12 @@ namespace bivouac {
 
 namespace {
 
-Error wrong(const std::string& path, const char* what)
+Error wrong(const std::string& path, const char* what, const char* op = "replace")
 {
-    return fail(ErrorKind::Invalid, "Invalid Attributes: " + path + " " + what);
+    Error error = fail(ErrorKind::Invalid, "Invalid Attributes: " + path + " " + what);
+    if (path.starts_with('/'))
+        error.diff = Json::array({{{"op", op}, {"path", path}}}).dump();
+    return error;
 }
 
 Result<void> only_members(const Json& object, const std::string& path,
@@ -25,7 +28,7 @@ Result<void> only_members(const Json& object, const std::string& path,
         for (auto name : known)
             found = found || name == key;
         if (!found)
-            return wrong(child_path(path, key), "is not a member of a post");
+            return wrong(child_path(path, key), "is not a member of a post", "remove");
     }
     return {};
 }
@@ -157,7 +160,7 @@ Result<void> read_refs(const Json& object, Post& post)
         r.version = TRY(text(e, path, "version", 128));
         r.type = TRY(type_uri(e, path));
         if (r.post.empty())
-            return wrong(path + "/post", "is required");
+            return wrong(path + "/post", "is required", "add");
         post.refs.push_back(std::move(r));
         return {};
     });
@@ -221,7 +224,7 @@ Result<void> read_permissions(const Json& object, Post& post)
         TRY(only_members(e, path, {"post"}));
         std::string id = TRY(post_id(e, path, "post"));
         if (id.empty())
-            return wrong(path + "/post", "is required");
+            return wrong(path + "/post", "is required", "add");
         post.permissions.groups.push_back(std::move(id));
         return {};
     });
@@ -317,7 +320,7 @@ Result<Post> post_from_json(const Json& object)
         TRY(only_members(e, path, {"url"}));
         std::string url = TRY(text(e, path, "url", 2048));
         if (url.empty())
-            return wrong(path + "/url", "is required");
+            return wrong(path + "/url", "is required", "add");
         post.licenses.push_back(std::move(url));
         return {};
     }));

@@ -452,7 +452,9 @@ Error schema_error(std::string_view type, const std::vector<SchemaProblem>& prob
         detail += " is required in " + post_in_words(type);
     else
         detail += " must be " + first.expected;
-    return fail(ErrorKind::Invalid, std::move(detail));
+    Error error = fail(ErrorKind::Invalid, std::move(detail));
+    error.diff = schema_diff(problems).dump();
+    return error;
 }
 
 Result<void> validate_content(const std::string& type, const Json& content, MetaOf meta)
