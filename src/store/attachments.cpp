@@ -136,4 +136,23 @@ Result<std::optional<Attachment>> find_attachment(ReadTx& tx, int64_t owner, std
     return std::optional<Attachment>(std::move(out));
 }
 
+Result<void> resolve_listed_attachments(ReadTx& tx, int64_t owner, const Viewer& viewer,
+                                        std::vector<Attachment>& attachments)
+{
+    Sql sql = TRY(visible_condition(tx, owner, viewer));
+    for (auto& attachment : attachments) {
+        auto select = tx.prepare(R"(
+            SELECT 1 FROM version_attachments a JOIN versions v ON v.id = a.version
+            WHERE a.digest = :digest AND v.owner = :owner AND )" + sql.text + " LIMIT 1");
+        for (auto& binding : sql.bindings)
+            binding(select);
+        select.bind(":digest", attachment.digest).bind(":owner", owner);
+        const bool readable = TRY(select.step());
+        attachment.size = TRY(blob_size(tx, attachment.digest));
+        if (!readable || attachment.size < 0)
+            return fail(ErrorKind::Invalid, "Unknown attachment: its digest is not known here");
+    }
+    return {};
+}
+
 }  // namespace bivouac::store

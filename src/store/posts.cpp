@@ -13,6 +13,17 @@ namespace bivouac::store {
 
 namespace {
 
+// A version id without the prefix of one with it, and the other way round: old servers write none, and ids are kept
+// as they came (section 3.1). Empty for no id.
+std::string other_form(std::string_view version_id)
+{
+    const std::string_view prefix = kDigestPrefix;
+    if (version_id.empty())
+        return {};
+    return version_id.starts_with(prefix) ? std::string(version_id.substr(prefix.size()))
+                                          : std::string(prefix) + std::string(version_id);
+}
+
 bool is_bookkeeping(const std::string& base)
 {
     for (const char* known : {type::kMetaBase, type::kAppBase, type::kAppAuthBase, type::kCredentialsBase,
@@ -156,10 +167,11 @@ Result<int64_t> find_readable(ReadTx& tx, int64_t owner, std::string_view author
     sql.text = R"(
         SELECT v.id FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
         JOIN versions v ON v.post = p.id
-        WHERE n.entity = :author AND (:version = '' OR v.version_id = :version) AND )" +
+        WHERE n.entity = :author AND (:version = '' OR v.version_id IN (:version, :other)) AND )" +
                sql.text + " ORDER BY v.received_at DESC, v.version_id DESC LIMIT 1";
     Statement select = sql.prepare(tx);
     select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    select.bind(":other", other_form(version_id));
     return TRY(select.step()) ? select.integer(0) : int64_t(0);
 }
 
@@ -287,8 +299,10 @@ Result<int64_t> find_version(ReadTx& tx, int64_t owner, std::string_view author,
     auto select = tx.prepare(R"(
         SELECT v.id FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
         JOIN versions v ON v.post = p.id
-        WHERE n.entity = :author AND (v.version_id = :version OR (:version = '' AND v.latest = 1)))");
+        WHERE n.entity = :author
+            AND (v.version_id IN (:version, :other) OR (:version = '' AND v.latest = 1)))");
     select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    select.bind(":other", other_form(version_id));
     return TRY(select.step()) ? select.integer(0) : int64_t(0);
 }
 
@@ -384,8 +398,8 @@ Result<bool> delete_post(WriteTx& tx, int64_t owner, std::string_view author, st
         return false;
     int64_t post_row = select.integer(0);
     if (!version_id.empty()) {
-        auto one = tx.prepare("DELETE FROM versions WHERE post = :post AND version_id = :version");
-        TRY(one.bind(":post", post_row).bind(":version", version_id).run());
+        auto one = tx.prepare("DELETE FROM versions WHERE post = :post AND version_id IN (:version, :other)");
+        TRY(one.bind(":post", post_row).bind(":version", version_id).bind(":other", other_form(version_id)).run());
         if (tx.changes() == 0)
             return false;
         TRY(mark_latest(tx, post_row));
@@ -404,8 +418,10 @@ Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std:
 {
     auto select = tx.prepare(R"(
         SELECT 1 FROM tombstones t JOIN names n ON n.id = t.author
-        WHERE t.owner = :owner AND n.entity = :author AND t.public_id = :post AND t.version_id IN ('', :version))");
+        WHERE t.owner = :owner AND n.entity = :author AND t.public_id = :post 
+            AND t.version_id IN ('', :version, :other))");
     select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":version", version_id);
+    select.bind(":other", other_form(version_id));
     return select.step();
 }
 

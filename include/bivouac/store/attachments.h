@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/spool.h>
@@ -56,5 +57,10 @@ Result<std::string> read_blob(ReadTx& tx, std::string_view digest, int64_t offse
 // received one, section 4.8).
 Result<std::optional<Attachment>> find_attachment(ReadTx& tx, int64_t owner, std::string_view author,
                                                   std::string_view digest, const Viewer& viewer);
+
+// Attachments that a post lists and does not bring along: their bytes are here, and some post shows them to the viewer;
+// Invalid otherwise (section 4.5.1). Sets the sizes.
+Result<void> resolve_listed_attachments(ReadTx& tx, int64_t owner, const Viewer& viewer,
+                                        std::vector<Attachment>& attachments);
 
 }  // namespace bivouac::store
