@@ -7,6 +7,8 @@
 #include <bivouac/model/protocol.h>
 #include <bivouac/tent/meta.h>
 
+#include <algorithm>
+
 #include "call.h"
 #include "cors.h"
 
@@ -125,6 +127,8 @@ Api::Api(store::Store& store, auth::Authenticator& authenticator, Clock& clock, 
     : hooks_(std::move(hooks))
     , settings_(std::move(settings))
     , services_(std::make_unique<Services>(Services{*this, store, authenticator, clock, hooks_, settings_}))
+    , stranger_tokens_(settings_.stranger_burst)
+    , stranger_refill_at_(clock.monotonic_ms())
 {
 }
 
@@ -146,6 +150,18 @@ void Api::allow_large_bodies(const std::string& hawk_id)
 {
     std::lock_guard lock(mutex_);
     large_ids_.insert(hawk_id);
+}
+
+bool Api::admit_stranger()
+{
+    constexpr int64_t kRefillMs = 3000;
+    const int64_t now = services_->clock.monotonic_ms();
+    std::lock_guard lock(mutex_);
+    if (const int64_t earned = (now - stranger_refill_at_) / kRefillMs; earned > 0) {
+        stranger_tokens_ = static_cast<int>(std::min<int64_t>(stranger_tokens_ + earned, settings_.stranger_burst));
+        stranger_refill_at_ = now;
+    }
+    return stranger_tokens_ > 0 && stranger_tokens_-- > 0;
 }
 
 uint64_t Api::body_limit(int, const std::string&, const std::vector<net::Header>& headers) const

@@ -69,6 +69,9 @@ std::string version_parameter(const Call& call);
 std::string signed_url(const Call& call, const std::string& target, int64_t lifetime_seconds);
 std::string signed_target(const Call& call, const std::string& target, int64_t lifetime_seconds);
 
+// The media type of the list that Accept asks for instead of the post (section 4.4); null for the post itself.
+const char* wanted_list(const Call& call);
+
 // reading.cpp
 Answer feed(const CallPtr& call);
 Answer get_post(const CallPtr& call);

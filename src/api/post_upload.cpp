@@ -28,7 +28,7 @@ std::string category_of(std::string_view part_name)
 
 class UploadReader {
 public:
-    explicit UploadReader(store::Store& store) : store_(store) {}
+    UploadReader(store::Store& store, uint64_t limit_bytes) : store_(store), limit_(limit_bytes) {}
 
     Result<void> begin(const net::PartHead& head)
     {
@@ -69,9 +69,8 @@ public:
             return {};
         }
         size_ += bytes.size();
-        if (size_ > limits::kAttachmentBytes)
-            return fail(ErrorKind::TooLarge, "an attachment is over " +
-                                                 std::to_string(limits::kAttachmentBytes >> 20) + " MiB");
+        if (size_ > limit_)
+            return fail(ErrorKind::TooLarge, "an attachment is over " + std::to_string(limit_ >> 20) + " MiB");
         return writer_->append(bytes);
     }
 
@@ -99,6 +98,7 @@ public:
 
 private:
     store::Store& store_;
+    uint64_t limit_;
     bool in_post_ = false;
     std::string post_text_;
     size_t size_ = 0;
@@ -107,7 +107,7 @@ private:
 
 }  // namespace
 
-Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store)
+Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store, uint64_t limit_bytes)
 {
     std::string content_type(request.header("Content-Type").value_or(""));
     auto media = net::parse_media_type(content_type);
@@ -115,7 +115,7 @@ Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Stor
         std::string boundary = media->parameter("boundary");
         if (boundary.empty() || boundary.size() > 200)
             return fail(ErrorKind::Invalid, "multipart without a boundary");
-        UploadReader reader(store);
+        UploadReader reader(store, limit_bytes);
         net::MultipartReader parser(boundary,
                                     {[&](const net::PartHead& head) { return reader.begin(head); },
                                      [&](std::string_view bytes) { return reader.data(bytes); },

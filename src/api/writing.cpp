@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Writing posts (Tent 0.3, sections 4.3, 4.5 and 4.7).
 #include <bivouac/api/post_upload.h>
+#include <bivouac/base/bytes.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/model/schemas.h>
 #include <bivouac/net/multipart.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/posts.h>
-#include <bivouac/tent/publish.h>
 #include <bivouac/tent/receive.h>
-
-#include <algorithm>
+#include <bivouac/tent/writing.h>
 
 #include "call.h"
 
@@ -16,89 +16,95 @@ namespace bivouac::api {
 
 namespace {
 
-// A draft out of what an app sent: members that only import may set are ignored (section 4.3).
-Result<Post> draft_of(PostUpload upload, const Principal& principal)
+constexpr int64_t kCredentialsLinkSeconds = 3600;  // ruling 40
+
+// What a request wants to write: the post, the files that came with it, and its media type's parameters.
+struct Submission {
+    Post post;
+    std::vector<Attachment> uploaded;
+    std::string rel;
+};
+
+// The checks of section 4.3 that need no store, in its order.
+Result<Submission> read_submission(const CallPtr& call)
 {
-    Post draft = TRY(post_from_json(upload.post));
-    draft.id.clear();
-    draft.entity.clear();
-    draft.original_entity.clear();
-    draft.received_at = 0;
-    draft.version.id.clear();
-    draft.version.received_at = 0;
-    draft.app = {principal.app_post, principal.app_name, principal.app_url};
-    for (auto& attachment : upload.uploaded)
-        draft.attachments.push_back(std::move(attachment));
-    for (const auto& parent : draft.version.parents)
-        if (parent.post.empty())
-            return fail(ErrorKind::Invalid, "/version/parents: post is required");
-    // Without the scope an app may say public or not, but not name readers (section 6.6).
-    bool may_name = principal.kind == Principal::Kind::Owner ||
-                    std::find(principal.scopes.begin(), principal.scopes.end(), "permissions") !=
-                        principal.scopes.end();
-    if (!may_name) {
-        draft.permissions.entities.clear();
-        draft.permissions.groups.clear();
-    }
-    return draft;
+    auto upload = TRY(read_post_upload(call->request, call->services.store, call->services.settings.upload_limit_bytes));
+    auto media = net::parse_media_type(upload.content_type);
+    if (!media.ok() || media->type != mime::kPost)
+        return fail(ErrorKind::Unsupported, "a post is sent as " + std::string(mime::kPost));
+    Submission out;
+    out.rel = media->parameter("rel");
+    // An imported post keeps every member: its version id is made of them (section 2.2).
+    if (out.rel != rel::kImport)
+        upload.post = strip_nulls(std::move(upload.post));
+    const std::string type = TRY(string_member(upload.post, "type"));
+    if (!type.empty() && media->parameter("type") != type)
+        return fail(ErrorKind::Unsupported, "the Content-Type must name the type of the post");
+    out.post = TRY(post_from_json(upload.post));
+    out.uploaded = std::move(upload.uploaded);
+    return out;
 }
 
-// Posts that only the server makes (section 4.3, last table), or that need a flow of their own.
-bool is_server_made(const std::string& base)
+net::HttpResponse written_response(const CallPtr& call, const tent::Written& written)
 {
-    for (const char* made : {type::kCredentialsBase, type::kRelationshipBase, type::kDeliveryFailureBase,
-                             type::kDeleteBase, type::kMetaBase, type::kAppBase, type::kAppAuthBase})
-        if (base == made)
-            return true;
-    return false;
-}
-
-}  // namespace
-
-Answer new_post(const CallPtr& call)
-{
-    const Principal& principal = call->principal();
-    // Strangers are told before their body is looked at.
-    if (principal.kind == Principal::Kind::Anonymous)
-        return error_response(401, "Unauthorized");
-    if (principal.kind != Principal::Kind::App)
-        return error_response(403, "Forbidden");
-    auto upload = read_post_upload(call->request, call->services.store);
-    if (!upload.ok())
-        return error_response(upload.error());
-    auto media = net::parse_media_type(upload->content_type);
-    std::string wanted = media.ok() ? media->parameter("type") : "";
-    auto draft = draft_of(std::move(*upload), principal);
-    if (!draft.ok())
-        return error_response(draft.error());
-    if (wanted != draft->type)
-        return error_response(415, "the Content-Type must name the type of the post");
-    if (!tent::may_write(principal, draft->type))
-        return error_response(403, "Forbidden");
-    auto type = parse_type(draft->type);
-    if (!type.ok() || is_server_made(type->base))
-        return error_response(403, "Forbidden");
-    auto post = call->services.store.write([&](store::WriteTx& tx) -> Result<Post> {
-        Post made = TRY(tent::publish(tx, call->self(), *draft));
-        tx.after_commit([call] { call->services.hooks.posted(); });
-        return made;
-    });
-    if (!post.ok())
-        return error_response(post.error());
-    net::HttpResponse response = post_response(*post, Audience::owner());
+    // Whoever registers an app sees it as its maker (section 2.3).
+    net::HttpResponse response = post_response(written.post, Audience::owner());
     response.with("Cache-Control", "private, must-revalidate");
+    if (!written.credentials.empty()) {
+        const std::string target =
+            "/posts/" + percent_encode(call->self().entity) + "/" + written.credentials;
+        response.with("Link", "<" + signed_url(*call, target, kCredentialsLinkSeconds) + ">; rel=\"" +
+                                  rel::kCredentials + "\"");
+    }
     return response;
 }
 
-Answer put_post(const CallPtr& call)
+// A job on the writer, after whose commit the outbox is looked at.
+template <typename T>
+Result<T> write(const CallPtr& call, const std::function<Result<T>(store::WriteTx&)>& job)
 {
-    const Principal& principal = call->principal();
-    auto media = net::parse_media_type(call->request.header("Content-Type").value_or(""));
-    if (!media.ok() || media->type != mime::kPost || media->parameter("rel") != rel::kNotification)
-        return error_response(call->is_signed() ? 403 : 401, call->is_signed() ? "Forbidden" : "Unauthorized");
+    return call->services.store.write([&](store::WriteTx& tx) -> Result<T> {
+        auto result = job(tx);
+        if (result.ok())
+            tx.after_commit([call] { call->services.hooks.posted(); });
+        return result;
+    });
+}
 
-    const bool initial = media->parameter("type") == type::kRelationshipInitial;
-    if (!initial && principal.kind != Principal::Kind::Peer)
+net::HttpResponse put_version(const CallPtr& call, const Submission& submission)
+{
+    // Nobody but the publisher writes versions of a post (section 2.6).
+    if (call->foreign())
+        return error_response(403, "Forbidden");
+    auto written = write<tent::Written>(call, [&](store::WriteTx& tx) {
+        return tent::create_version(tx, call->self(), call->principal(), call->route.post, submission.post,
+                                    submission.uploaded);
+    });
+    return written.ok() ? written_response(call, *written) : error_response(written.error());
+}
+
+net::HttpResponse put_import(const CallPtr& call, Submission& submission)
+{
+    Post& post = submission.post;
+    if (post.entity.empty())
+        post.entity = call->route.entity;
+    if (post.id.empty())
+        post.id = call->route.post;
+    if (post.entity != call->route.entity || post.id != call->route.post || !is_entity_url(post.entity) ||
+        !is_valid_post_id(post.id))
+        return error_response(400, "Invalid Attributes: /id and /entity differ from the URL");
+    auto imported = write<Post>(call, [&](store::WriteTx& tx) {
+        return tent::import_post(tx, call->self(), call->principal(), post, submission.uploaded);
+    });
+    if (!imported.ok())
+        return error_response(imported.error());
+    return written_response(call, {std::move(*imported), ""});
+}
+
+Answer put_notification(const CallPtr& call, const std::string& type)
+{
+    const bool initial = type == type::kRelationshipInitial;
+    if (!initial && call->principal().kind != Principal::Kind::Peer)
         return error_response(403, "Forbidden");  // also unsigned (section 7.5)
     auto text = call->request.body->text(limits::kJsonBodyBytes);
     if (!text.ok())
@@ -107,49 +113,79 @@ Answer put_post(const CallPtr& call)
     if (!body.ok())
         return error_response(body.error());
     if (initial) {
-        std::string link(call->request.header("Link").value_or(""));
-        call->services.hooks.initial(call->self(), call->route.entity, call->route.post, std::move(link), std::move(*body),
+        call->services.hooks.initial(call->self(), call->route.entity, call->route.post,
+                                     std::string(call->header("Link")), std::move(*body),
                                      [call](net::HttpResponse response) { finish(*call, std::move(response)); });
         return std::nullopt;
     }
+    const std::string& peer = call->principal().entity;
     auto received = call->services.store.write([&](store::WriteTx& tx) -> Result<tent::Received> {
-        auto out = TRY(tent::receive(tx, call->self(), principal.entity, call->route.entity, call->route.post, *body));
+        auto out = TRY(tent::receive(tx, call->self(), peer, call->route.entity, call->route.post, *body));
         if (out.stored)
             tx.after_commit([call] { call->services.hooks.posted(); });
         return out;
     });
     if (!received.ok())
         return error_response(received.error());
-    return post_response(received->post, Audience::peer(principal.entity));
+    return post_response(received->post, Audience::peer(peer));
+}
+
+}  // namespace
+
+Answer new_post(const CallPtr& call)
+{
+    if (!call->is_signed() && !call->services.api.admit_stranger())
+        return error_response(429, "Too many requests");
+    auto submission = read_submission(call);
+    if (!submission.ok())
+        return error_response(submission.error());
+    auto written = write<tent::Written>(call, [&](store::WriteTx& tx) {
+        return tent::create_post(tx, call->self(), call->principal(), submission->post, submission->uploaded);
+    });
+    if (!written.ok())
+        return error_response(written.error());
+    return written_response(call, *written);
+}
+
+// One URL, four meanings (section 4.5). A delivery comes without files, so only the other two can be multipart.
+Answer put_post(const CallPtr& call)
+{
+    auto media = net::parse_media_type(call->header("Content-Type"));
+    if (media.ok() && media->type == mime::kPost && media->parameter("rel") == rel::kNotification)
+        return put_notification(call, media->parameter("type"));
+    if (!call->is_signed())
+        return error_response(401, "Unauthorized");
+    auto submission = read_submission(call);
+    if (!submission.ok())
+        return error_response(submission.error());
+    return submission->rel == rel::kImport ? put_import(call, *submission) : put_version(call, *submission);
 }
 
 Answer delete_post(const CallPtr& call)
 {
     const Principal& principal = call->principal();
-    const Viewer viewer = tent::viewer_of(principal);
-    std::string version = normal_digest(query_parameter(call->route.query, "version").value_or(""));
+    const std::string version = version_parameter(*call);
     auto post = call->services.store.read([&](store::ReadTx& tx) {
-        return store::load_post(tx, call->self().id, call->route.entity, call->route.post, version, viewer);
+        return store::load_post(tx, call->self().id, call->route.entity, call->route.post, version,
+                                tent::viewer_of(principal));
     });
     if (!post.ok())
         return error_response(post.error());
-    // Not readable: absent. Readable but anonymous: 401. Otherwise 403 (section 4.7).
-    if (!*post || (call->foreign() && principal.kind != Principal::Kind::App))
+    // Not readable: absent (section 4.7). Copies of other people's posts are an app's business only.
+    if (!*post || (call->foreign() && !call->is_app()))
         return not_found();
-    if (!call->is_signed())
-        return error_response(401, "Unauthorized");
-    auto type = parse_type((**post).type);
-    if (!tent::may_write(principal, (**post).type) || !type.ok() || call->foreign() || is_server_made(type->base))
-        return error_response(403, "Forbidden");
-    auto deleted = call->services.store.write([&](store::WriteTx& tx) -> Result<Post> {
-        Post made = TRY(tent::delete_own(tx, call->self(), call->route.post, version));
+    const auto wish = call->header("Create-Delete-Post") == "false" ? tent::DeletePost::Omit : tent::DeletePost::Make;
+    auto deleted = write<std::optional<Post>>(call, [&](store::WriteTx& tx) -> Result<std::optional<Post>> {
+        auto made = TRY(tent::delete_as(tx, call->self(), principal, call->route.entity, call->route.post, version,
+                                        wish));
         TRY(store::remove_orphans(tx, store::Orphans::OlderThanAnHour));
-        tx.after_commit([call] { call->services.hooks.posted(); });
         return made;
     });
     if (!deleted.ok())
         return error_response(deleted.error());
-    return post_response(*deleted, Audience::owner());
+    if (!*deleted || wish == tent::DeletePost::Omit)
+        return net::HttpResponse{};
+    return written_response(call, {std::move(**deleted), ""});
 }
 
 }  // namespace bivouac::api

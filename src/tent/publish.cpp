@@ -6,7 +6,10 @@
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/tent/apps.h>
+#include <bivouac/tent/groups.h>
 #include <bivouac/tent/publish.h>
+#include <bivouac/tent/relationships.h>
 
 #include <algorithm>
 #include <set>
@@ -72,7 +75,6 @@ Post private_draft(std::string type)
 
 Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver deliver)
 {
-    int64_t previous_ms = 0;  // when the version before this one was received
     const bool first = post.id.empty() ||
                        TRY(store::find_version(tx, self.id, self.entity, post.id, "")) == 0;
     if (post.id.empty())
@@ -89,12 +91,15 @@ Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver de
             return fail(ErrorKind::Internal, "a version without a body");
         post.published_at = current->published_at;
         post.received_at = current->received_at;
-        previous_ms = current->version.received_at;
+        // Later than the one before, also when both were made within one millisecond.
+        post.version.received_at = std::max(tx.now_ms(), current->version.received_at + 1);
+        if (post.version.published_at == 0)
+            post.version.published_at = std::max(tx.now_ms(), current->version.published_at + 1);
+    } else {
+        post.version.received_at = tx.now_ms();
+        if (post.version.published_at == 0)
+            post.version.published_at = post.published_at;
     }
-    // The latest version is the one received last: two of one transaction must not be of the same millisecond.
-    post.version.received_at = std::max(tx.now_ms(), previous_ms + 1);
-    if (post.version.published_at == 0)
-        post.version.published_at = first ? post.published_at : post.version.received_at;
     for (auto& a : post.attachments) {
         a.size = TRY(store::blob_size(tx, a.digest));
         if (a.size < 0)
@@ -172,8 +177,28 @@ Result<bool> is_recipient(store::ReadTx& tx, const Self& self, const Post& post,
     return false;
 }
 
-Result<Post> delete_own(store::WriteTx& tx, const Self& self, std::string_view post_id,
-                        std::string_view version_id)
+namespace {
+
+// All of it goes: what lives beside the post goes with it (section 4.7).
+Result<void> undo(store::WriteTx& tx, const Self& self, const Post& post, const std::string& base)
+{
+    if (base == type::kSubscriptionBase)
+        return subscription_deleted(tx, self, post);
+    if (base == type::kAppBase || base == type::kAppAuthBase || base == type::kCredentialsBase)
+        return app_post_deleted(tx, self, post);
+    if (base == type::kRelationshipBase)
+        return relationship_deleted(tx, self, post);
+    if (base == type::kGroupMemberBase)
+        return member_deleted(tx, self, post.id);
+    if (base == type::kGroupBase)
+        return group_deleted(tx, self, post.id);
+    return {};
+}
+
+}  // namespace
+
+Result<std::optional<Post>> delete_own(store::WriteTx& tx, const Self& self, std::string_view post_id,
+                                       std::string_view version_id, bool tell)
 {
     if (post_id == kMetaPostId)
         return fail(ErrorKind::Forbidden, "the meta post cannot be deleted");
@@ -181,8 +206,13 @@ Result<Post> delete_own(store::WriteTx& tx, const Self& self, std::string_view p
     auto post = TRY(store::load_version(tx, row));
     if (!post)
         return fail(ErrorKind::NotFound, "there is no such post");
+    const std::string base = TRY(parse_type(post->type)).base;
     auto peers = TRY(store::recipients_of(tx, self.id, self.entity, post_id));
     TRY(store::delete_post(tx, self.id, self.entity, post_id, version_id));
+    if (TRY(store::find_version(tx, self.id, self.entity, post_id, "")) == 0)
+        TRY(undo(tx, self, *post, base));
+    if (!tell)
+        return std::optional<Post>();
 
     Post draft;
     draft.type = type::kDelete;
@@ -193,9 +223,11 @@ Result<Post> delete_own(store::WriteTx& tx, const Self& self, std::string_view p
     draft.mentions = post->mentions;
     draft.permissions = post->permissions;
     Post deleted = TRY(publish(tx, self, std::move(draft), Deliver::Nobody));
-    TRY(queue_for(tx, self,
-                  TRY(store::find_version(tx, self.id, self.entity, deleted.id, deleted.version.id)), peers));
-    return deleted;
+    // Keys and apps are nobody else's business, and a relationship that ended has no keys to tell with.
+    if (!is_internal(base) && base != type::kRelationshipBase)
+        TRY(queue_for(tx, self,
+                      TRY(store::find_version(tx, self.id, self.entity, deleted.id, deleted.version.id)), peers));
+    return std::optional<Post>(std::move(deleted));
 }
 
 }  // namespace bivouac::tent

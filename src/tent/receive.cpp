@@ -3,6 +3,7 @@
 #include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/model/schemas.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
@@ -37,6 +38,9 @@ Result<void> on_delete(store::WriteTx& tx, const Self& self, const Post& post)
         TRY(store::delete_post(tx, self.id, post.entity, ref.post, ref.version));
         if (!ref.version.empty())
             continue;
+        auto relationship = TRY(store::find_relationship(tx, self.id, post.entity));
+        if (relationship && relationship->their_post == ref.post)
+            TRY(end_relationship(tx, self, std::move(*relationship)));
         auto ended = TRY(store::remove_subscription_by_post(tx, self.id, post.entity, ref.post));
         if (!ended || ended->target != self.entity)
             continue;
@@ -67,7 +71,10 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
         return fail(ErrorKind::TooMany, "too many wait to be approved");
     peer.follower = "pending";
     peer.follower_since = tx.now_ms();
-    return store::save_relationship(tx, peer);
+    TRY(store::save_relationship(tx, peer));
+    if (self.open_door)
+        TRY(approve(tx, self, post.entity));
+    return {};
 }
 
 Result<void> on_meta(store::WriteTx& tx, const Post& post, store::Relationship& peer)
@@ -136,6 +143,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
     // Who else may read it is her business; we only know that it is not public (section 2.3).
     post.permissions.entities.clear();
     post.permissions.groups.clear();
+    TRY(validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content), MetaOf::Others));
     for (const auto& a : post.attachments)
         if (a.digest.empty())
             return fail(ErrorKind::Invalid, "Invalid Attributes: an attachment needs a digest");

@@ -10,7 +10,7 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
-#include <bivouac/tor/onion_address.h>
+#include <bivouac/tor/reach.h>
 
 #include <algorithm>
 
@@ -37,6 +37,33 @@ Post draft_for(const std::string& peer, const char* type)
     draft.mentions.push_back(std::move(mention));
     draft.permissions.entities.push_back(peer);
     return draft;
+}
+
+Result<std::string> selector_of(const Post& subscription)
+{
+    Json content = Json::parse(subscription.content.empty() ? "{}" : subscription.content, nullptr, false);
+    std::string selector = TRY(string_member(content, "type"));
+    if (selector.empty())
+        return fail(ErrorKind::Invalid, "Invalid Attributes: /content/type is required");
+    return selector;
+}
+
+// Every server subscribes to the meta posts of those it knows: that is no following.
+bool is_about_meta(const std::string& selector)
+{
+    return selector != kAllTypes && type_matches(selector, type::kMeta);
+}
+
+// Step 12: their meta post shall reach us whenever it changes. Before there is a relationship, its delivery makes one.
+Result<void> subscribe_to_meta(store::WriteTx& tx, const Self& self, const std::string& peer)
+{
+    for (const auto& known : TRY(store::subscriptions_of(tx, self.id, self.entity, peer)))
+        if (known.selector == type::kMeta)
+            return {};
+    Post draft = draft_for(peer, type::kSubscriptionMeta);
+    draft.content = Json({{"type", type::kMeta}}).dump();
+    Post subscription = TRY(publish(tx, self, std::move(draft)));
+    return store::add_subscription(tx, self.id, {self.entity, peer, type::kMeta, subscription.id});
 }
 
 // A credentials post (section 5.8) for a relationship post, and its key in the table that authenticates.
@@ -153,23 +180,118 @@ Result<std::string> peer_entity(std::string_view text)
 
 Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity)
 {
-    if (entity == self.entity)
-        return fail(ErrorKind::Invalid, "this is your own address");
     auto relationship = TRY(relationship_with(tx, self, entity));
     if (!relationship.following.empty())
         return relationship;
-    if (relationship.follower == "blocked")
-        return fail(ErrorKind::Conflict, "this entity is blocked; approve or deny it first");
     Post draft = draft_for(entity, type::kSubscriptionAll);
     draft.content = Json({{"type", kAllTypes}}).dump();
+    TRY(subscribe(tx, self, std::move(draft)));
+    return relationship_with(tx, self, entity);
+}
+
+Result<Post> subscribe(store::WriteTx& tx, const Self& self, Post draft)
+{
+    const std::string entity = draft.mentions.empty() ? std::string() : draft.mentions[0].entity;
+    if (entity.empty())
+        return fail(ErrorKind::Invalid, "Subscription must mention an entity!");
+    if (entity == self.entity)
+        return fail(ErrorKind::Invalid, "this is your own address");
+    auto relationship = TRY(relationship_with(tx, self, entity));
+    if (relationship.follower == "blocked")
+        return fail(ErrorKind::Conflict, "this entity is blocked; approve or deny it first");
+    const std::string selector = TRY(selector_of(draft));
+    for (const auto& known : TRY(store::subscriptions_of(tx, self.id, self.entity, entity)))
+        if (known.selector == selector)
+            if (auto post = TRY(store::load_version(
+                    tx, TRY(store::find_version(tx, self.id, self.entity, known.post, "")))))
+                return std::move(*post);
     Post subscription = TRY(publish(tx, self, std::move(draft)));  // its mention delivers it
-    TRY(store::add_subscription(tx, self.id, {self.entity, entity, kAllTypes, subscription.id}));
-    relationship.following = "connecting";
-    relationship.following_post = subscription.id;
-    relationship.next_try_at = 0;
-    TRY(store::save_relationship(tx, relationship));
+    TRY(store::add_subscription(tx, self.id, {self.entity, entity, selector, subscription.id}));
+    if (is_about_meta(selector))
+        return subscription;
+    if (relationship.following.empty()) {
+        relationship = TRY(relationship_with(tx, self, entity));
+        relationship.following = "connecting";
+        relationship.following_post = subscription.id;
+        relationship.next_try_at = 0;
+        TRY(store::save_relationship(tx, relationship));
+    }
     TRY(store::enqueue_missing_fetches(tx, self.id, entity, static_cast<int64_t>(limits::kAttachmentBytes)));
-    return relationship;
+    return subscription;
+}
+
+Result<void> check_subscription(const Post& current, const Post& draft)
+{
+    const bool same_target = !draft.mentions.empty() && !current.mentions.empty() &&
+                             draft.mentions[0].entity == current.mentions[0].entity;
+    if (!same_target || TRY(selector_of(draft)) != TRY(selector_of(current)))
+        return fail(ErrorKind::Invalid, "a subscription cannot change its target or its type; delete it and make "
+                                        "another");
+    return {};
+}
+
+Result<void> subscription_deleted(store::WriteTx& tx, const Self& self, const Post& post)
+{
+    auto ended = TRY(store::remove_subscription_by_post(tx, self.id, self.entity, post.id));
+    if (!ended)
+        return {};
+    auto relationship = TRY(relationship_with(tx, self, ended->target));
+    std::string left;
+    for (const auto& other : TRY(store::subscriptions_of(tx, self.id, self.entity, ended->target)))
+        if (!is_about_meta(other.selector))
+            left = other.post;
+    if (relationship.following.empty() || (!left.empty() && relationship.following_post != post.id))
+        return {};
+    relationship.following_post = left;
+    if (left.empty())
+        relationship.following.clear();
+    return store::save_relationship(tx, relationship);
+}
+
+Result<void> end_relationship(store::WriteTx& tx, const Self& self, store::Relationship relationship)
+{
+    relationship.state = "none";
+    for (std::string* gone : {&relationship.our_post, &relationship.our_hawk_id, &relationship.their_post,
+                              &relationship.their_hawk_id, &relationship.their_hawk_key})
+        gone->clear();
+    TRY(store::save_relationship(tx, relationship));
+    return store::drop_deliveries(tx, self.id, relationship.peer);
+}
+
+Result<void> relationship_deleted(store::WriteTx& tx, const Self& self, const Post& post)
+{
+    std::vector<std::string> keys;
+    {
+        auto select = tx.prepare("SELECT hawk_id FROM credentials WHERE owner = :owner AND target_post = :post");
+        select.bind(":owner", self.id).bind(":post", post.id);
+        while (TRY(select.step()))
+            keys.push_back(select.text(0));
+    }
+    TRY(store::remove_credentials_of(tx, self.id, post.id));
+    for (const auto& hawk_id : keys)
+        TRY(store::delete_post(tx, self.id, self.entity, hawk_id, ""));
+    const std::string peer = post.mentions.empty() ? std::string() : post.mentions[0].entity;
+    auto known = TRY(store::find_relationship(tx, self.id, peer));
+    if (!known || known->our_post != post.id)
+        return {};
+    return end_relationship(tx, self, std::move(*known));
+}
+
+Result<void> introduce_to_readers(store::WriteTx& tx, const Self& self, const Post& post)
+{
+    if (post.permissions.is_public)
+        return {};
+    for (const auto& entity : post.permissions.entities) {
+        if (entity == self.entity || !peer_host(entity))
+            continue;
+        auto relationship = TRY(relationship_with(tx, self, entity));
+        const bool mentioned = std::any_of(post.mentions.begin(), post.mentions.end(), [&](const Mention& m) {
+            return m.entity == entity;  // her delivery makes the relationship
+        });
+        if (relationship.state == "none" && relationship.follower != "blocked" && !mentioned)
+            TRY(subscribe_to_meta(tx, self, entity));
+    }
+    return {};
 }
 
 Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& entity)
@@ -177,10 +299,14 @@ Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& e
     auto relationship = TRY(relationship_with(tx, self, entity));
     if (relationship.following.empty())
         return fail(ErrorKind::NotFound, "you do not follow this entity; see: bivouac following");
-    TRY(store::remove_subscription_by_post(tx, self.id, self.entity, relationship.following_post));
-    auto deleted = delete_own(tx, self, relationship.following_post, "");
-    if (!deleted.ok() && deleted.error().kind != ErrorKind::NotFound)
-        return std::move(deleted).error();
+    for (const auto& subscription : TRY(store::subscriptions_of(tx, self.id, self.entity, entity))) {
+        if (is_about_meta(subscription.selector))
+            continue;
+        auto deleted = delete_own(tx, self, subscription.post, "");
+        if (!deleted.ok() && deleted.error().kind != ErrorKind::NotFound)
+            return std::move(deleted).error();
+    }
+    relationship = TRY(relationship_with(tx, self, entity));
     relationship.following.clear();
     relationship.following_post.clear();
     return store::save_relationship(tx, relationship);
@@ -297,17 +423,14 @@ Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& the
     TRY(publish_relationship(tx, self, relationship, type::kRelationship, store::Order::Ahead));
     if (crossed)
         return {};
-    // Step 12: their meta post shall reach us whenever it changes.
-    Post draft = draft_for(theirs.entity, type::kSubscriptionMeta);
-    draft.content = Json({{"type", type::kMeta}}).dump();
-    Post subscription = TRY(publish(tx, self, std::move(draft)));
-    return store::add_subscription(tx, self.id, {self.entity, theirs.entity, type::kMeta, subscription.id});
+    return subscribe_to_meta(tx, self, theirs.entity);
 }
 
 Result<void> delivered(store::WriteTx& tx, const Self& self, const std::string& peer, const Post& post)
 {
     auto relationship = TRY(relationship_with(tx, self, peer));
-    if (relationship.following != "connecting" || relationship.following_post != post.id)
+    if (relationship.following != "connecting" || TRY(parse_type(post.type)).base != type::kSubscriptionBase ||
+        is_about_meta(TRY(selector_of(post))))
         return {};
     relationship.following = "requested";
     return store::save_relationship(tx, relationship);

@@ -34,6 +34,8 @@ struct Hooks {
 
 struct Settings {
     uint64_t upload_limit_bytes = limits::kAttachmentBytes;  // of one attachment, and of one request's attachments
+    // Posts by strangers (apps that register): so many at once, then one in three seconds.
+    int stranger_burst = 20;
 };
 
 struct Services;
@@ -59,6 +61,9 @@ public:
     // Hawk ids whose requests may carry large bodies; told by whoever makes or finds credentials of apps.
     void allow_large_bodies(const std::string& hawk_id);
 
+    // Takes one from the strangers' share; false when it is used up.
+    bool admit_stranger();
+
     void handle(net::HttpRequest request, Responder respond);
     // A request whose site is known: handle()'s second half, and each part of a batch.
     void serve(net::HttpRequest request, std::shared_ptr<const Site> site, Responder respond, bool in_batch);
@@ -67,7 +72,9 @@ private:
     Hooks hooks_;
     Settings settings_;
     std::unique_ptr<Services> services_;
-    mutable std::mutex mutex_;  // sites_ and large_ids_
+    mutable std::mutex mutex_;  // all that follows
+    int stranger_tokens_ = 0;
+    int64_t stranger_refill_at_ = 0;  // monotonic ms
     std::map<int, std::shared_ptr<const Site>> sites_;
     std::set<std::string, std::less<>> large_ids_;
 };

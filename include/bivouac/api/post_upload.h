@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <bivouac/model/json.h>
+#include <bivouac/model/limits.h>
 #include <bivouac/model/post.h>
 #include <bivouac/net/http_message.h>
 #include <bivouac/store/store.h>
@@ -21,6 +22,8 @@ struct PostUpload {
 };
 
 // Unsupported: neither the post media type nor multipart. Invalid, TooLarge, NoSpace.
-Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store);
+// `limit_bytes`: of one attachment.
+Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store,
+                                    uint64_t limit_bytes = limits::kAttachmentBytes);
 
 }  // namespace bivouac::api

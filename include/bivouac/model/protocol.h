@@ -5,6 +5,10 @@
 namespace bivouac::mime {
 inline constexpr const char* kPost = "application/vnd.tent.post.v0+json";
 inline constexpr const char* kFeed = "application/vnd.tent.posts-feed.v0+json";
+inline constexpr const char* kMentions = "application/vnd.tent.post-mentions.v0+json";
+inline constexpr const char* kVersions = "application/vnd.tent.post-versions.v0+json";
+inline constexpr const char* kChildren = "application/vnd.tent.post-children.v0+json";
+inline constexpr const char* kServerInfo = "application/vnd.tent.server-info.v0+json";
 inline constexpr const char* kError = "application/vnd.tent.error.v0+json";
 inline constexpr const char* kMultipart = "multipart/form-data";
 }  // namespace bivouac::mime

@@ -3,6 +3,7 @@
 // (Tent 0.3, sections 4.3, 4.7 and 7.5).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,11 @@ Result<std::vector<std::string>> recipients(store::ReadTx& tx, const Self& self,
 // the post was queued.
 Result<bool> is_recipient(store::ReadTx& tx, const Self& self, const Post& post, const std::string& entity);
 
-// Deletes an own post, or one version of it, and tells those who have it with a delete post.
+// Deletes an own post, or one version of it, with all that depends on it: keys of apps, subscriptions, groups,
+// relationships (section 4.7). `tell`: those who have it are told by a delete post, which is given back.
 // NotFound; Forbidden for the meta post.
-Result<Post> delete_own(store::WriteTx& tx, const Self& self, std::string_view post_id,
-                        std::string_view version_id);
+Result<std::optional<Post>> delete_own(store::WriteTx& tx, const Self& self, std::string_view post_id,
+                                       std::string_view version_id, bool tell = true);
 
 // Drafts of the protocol's own posts.
 Post private_draft(std::string type);

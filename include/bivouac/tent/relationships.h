@@ -24,6 +24,22 @@ std::optional<std::string> peer_host(std::string_view entity);
 Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity);
 Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& entity);
 
+// An app follows by a subscription post of its own (section 7.4): stored, in force, on its way to its target. A
+// second one for the same target and type gives back the first. Invalid without a target.
+Result<Post> subscribe(store::WriteTx& tx, const Self& self, Post draft);
+// A new version of one may not turn it to somebody else or to another type: Invalid.
+Result<void> check_subscription(const Post& current, const Post& draft);
+// A subscription post of ours is gone.
+Result<void> subscription_deleted(store::WriteTx& tx, const Self& self, const Post& post);
+// A relationship post of ours is gone: so are the keys that belong to it, and the relationship if it was the current
+// one (section 4.7).
+Result<void> relationship_deleted(store::WriteTx& tx, const Self& self, const Post& post);
+// What is left to say finds its way by a new handshake.
+Result<void> end_relationship(store::WriteTx& tx, const Self& self, store::Relationship relationship);
+// Readers who are named in the permissions and whom we have no relationship with yet get one, so that they can come
+// and read (section 7.5).
+Result<void> introduce_to_readers(store::WriteTx& tx, const Self& self, const Post& post);
+
 // --- followers ---
 // NotFound when she has not asked. All are silent towards her but approve, which publishes our relationship
 // post with the fragment "subscriber" for her (section 7.1).

@@ -48,7 +48,7 @@ TEST_CASE("Link headers are read in all their forms")
         CHECK(links({none}).empty());
 }
 
-TEST_CASE("only servers on valid onions are used, the preferred first")
+TEST_CASE("only servers on valid onions are used, the preferred first (sections 1.4 and 15)")
 {
     const std::string a = onion_entity('x');
     const std::string b = onion_entity('y');
@@ -65,7 +65,7 @@ TEST_CASE("only servers on valid onions are used, the preferred first")
     CHECK(usable_servers(Json("x")).empty());
 }
 
-TEST_CASE("templates are filled with escaped values")
+TEST_CASE("templates are filled with escaped values (section 1.5)")
 {
     CHECK(expand_template("http://a/{entity}/{post}?v={version}", {{"entity", "http://b/c"}, {"post", "x y"}}) ==
           "http://a/http%3A%2F%2Fb%2Fc/x%20y?v=");

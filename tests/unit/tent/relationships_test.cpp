@@ -135,7 +135,7 @@ TEST_CASE("her delete post ends her subscription; she has to be vetted again whe
     CHECK(home.follower_state(home.bob) == "pending");
 }
 
-TEST_CASE("following makes a subscription for her alone and takes it back when unfollowing")
+TEST_CASE("following makes a subscription for her alone and takes it back when unfollowing (section 7.4)")
 {
     Home home;
     auto follow_her = [&] { return home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); }); };
@@ -163,7 +163,7 @@ TEST_CASE("following makes a subscription for her alone and takes it back when u
     CHECK(self.error().kind == ErrorKind::Invalid);
 }
 
-TEST_CASE("her relationship post with the fragment `subscriber` means that she approved us")
+TEST_CASE("her relationship post with the fragment `subscriber` means that she approved us (section 7.1)")
 {
     Home home;
     home.know(home.bob);
@@ -172,7 +172,7 @@ TEST_CASE("her relationship post with the fragment `subscriber` means that she a
     CHECK(home.relationship(home.bob).following == "approved");
 }
 
-TEST_CASE("a handshake that is tried again uses the same posts; repeated ones leave two keys at most")
+TEST_CASE("a handshake that is tried again uses the same posts; repeated ones leave two keys at most (section 7.2)")
 {
     Home home;
     auto once = home.write([&](store::WriteTx& tx) { return initiate(tx, home.self, home.bob); });
@@ -189,7 +189,7 @@ TEST_CASE("a handshake that is tried again uses the same posts; repeated ones le
     CHECK(*keys == 2);
 }
 
-TEST_CASE("completing a handshake queues the final relationship post before what waited, and the meta subscription after")
+TEST_CASE("completing a handshake queues the final relationship post before what waited, and the meta subscription after (section 7.2)")
 {
     Home home;
     home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); });
@@ -205,7 +205,7 @@ TEST_CASE("completing a handshake queues the final relationship post before what
     CHECK(home.relationship(home.bob).state == "active");
 }
 
-TEST_CASE("deleting a post reaches those who have it, and the credentials never leave")
+TEST_CASE("deleting a post reaches those who have it, and the credentials never leave (sections 5.8 and 7.8)")
 {
     Home home;
     home.know(home.bob);
