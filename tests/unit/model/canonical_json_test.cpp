@@ -24,13 +24,13 @@ TEST_CASE("version ids and canonical forms are those of the protocol's vectors (
     }
 }
 
-TEST_CASE("keys are in the order of their bytes, not of their UTF-16 units")
+TEST_CASE("keys are in the order of their bytes, not of their UTF-16 units (section 3.3)")
 {
     Json value = {{"\xf0\x9d\x84\x9e", 1}, {"\xef\xbd\x9e", 2}, {"b", 3}, {"Z", 4}, {"10", 5}, {"2", 6}};
     CHECK(canonical_json(value) == "{\"10\":5,\"2\":6,\"Z\":4,\"b\":3,\"\xef\xbd\x9e\":2,\"\xf0\x9d\x84\x9e\":1}");
 }
 
-TEST_CASE("strings escape the quote and the backslash only; the ordinary form is an option")
+TEST_CASE("strings escape the quote and the backslash only; the ordinary form is an option (section 3.3)")
 {
     Json value = {{"t", "a\"b\\c\nd\te\x01"}};
     CHECK(canonical_json(value) == "{\"t\":\"a\\\"b\\\\c\nd\te\x01\"}");

@@ -93,7 +93,7 @@ void check_body(const Read& read)
 
 } // namespace
 
-TEST_CASE("a multipart body is the same wherever it is cut")
+TEST_CASE("a multipart body is the same wherever it is cut (section 4.6)")
 {
     for (size_t cut = 0; cut <= kBody.size(); ++cut) {
         CAPTURE(cut);
