@@ -143,15 +143,22 @@ std::string credentials_url(const tent::Self& self, const std::string& hawk_id, 
     return self.entity + target + "?bewit=" + auth::write_bewit(bewit);
 }
 
-Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string peer)
+Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string peer, tent::FailureReason& reason)
 {
+    reason = tent::FailureReason::RelationshipFailed;
     // 0. Ours.
     std::function<Result<tent::OurSide>(store::WriteTx&)> prepare = [self, peer](store::WriteTx& tx) {
         return tent::initiate(tx, self, peer);
     };
     CO_TRY(ours, co_await write_to<tent::OurSide>(hands.loop, hands.store, prepare));
     // 1. Discovery.
-    CO_TRY(discovered, co_await hands.peers.discover(self, peer, limits::kPeerRequestMs));
+    auto found = co_await hands.peers.discover(self, peer, limits::kPeerRequestMs);
+    if (!found.ok()) {
+        reason = found.error().kind == ErrorKind::Unavailable ? tent::FailureReason::Unreachable
+                                                              : tent::FailureReason::DiscoveryFailed;
+        co_return std::move(found).error();
+    }
+    Discovered discovered = std::move(*found);
 
     // 2. The request; the target asks us back (3 to 5) before it answers, hence the long wait.
     const std::string& post_url = discovered.usable[0].post;
@@ -162,7 +169,12 @@ Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string pee
     put.link = credentials_link(self, ours.hawk_id, hands.clock.now_ms());
     put.body = write_post(ours.relationship, Audience::peer(peer));
     put.timeout_ms = limits::kPeerRequestMs;
-    CO_TRY(answer, co_await hands.peers.request(self, peer, put));
+    auto answered = co_await hands.peers.request(self, peer, put);
+    if (!answered.ok() || answered->status > 500)
+        reason = tent::FailureReason::Unreachable;
+    if (!answered.ok())
+        co_return std::move(answered).error();
+    InResponse answer = std::move(*answered);
     if (answer.status == 403)
         co_return fail(ErrorKind::Forbidden, "refused: the other side does not accept us");
     if (answer.status != 200)

@@ -5,6 +5,7 @@
 #include <bivouac/base/event_loop.h>
 #include <bivouac/relay/relay.h>
 #include <bivouac/store/store.h>
+#include <bivouac/tent/delivery_failure.h>
 #include <bivouac/tent/relationships.h>
 
 #include "peer_client.h"
@@ -46,8 +47,9 @@ struct Hands {  // what both sides need
 // "http://<self>/posts/<self>/<id>?bewit=...": readable by whoever has it, for an hour (section 5.7).
 std::string credentials_url(const tent::Self& self, const std::string& hawk_id, int64_t now_ms);
 
-// Forbidden: the peer refuses us. Otherwise Unavailable or Invalid; worth another try later.
-Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string peer);
+// Forbidden: the peer refuses us. Otherwise Unavailable or Invalid; worth another try later. `reason` is what to tell
+// apps about a failure.
+Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string peer, tent::FailureReason& reason);
 
 // 200, 400 (with tentd's words), 403 for a blocked entity.
 Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request);

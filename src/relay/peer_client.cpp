@@ -179,6 +179,10 @@ Task<Result<Discovered>> PeerClient::discover(const tent::Self& self, std::strin
             problem = response.error();
             continue;
         }
+        if (response->status >= 500) {
+            problem = fail(ErrorKind::Unavailable, "the meta post was answered " + std::to_string(response->status));
+            continue;
+        }
         auto discovered = read_meta(*response, entity);
         if (discovered.ok())
             co_return std::move(discovered);

@@ -62,7 +62,7 @@ public:
     // is followed by one more try with that clock.
     Task<Result<InResponse>> request(const tent::Self& self, std::string peer, PeerRequest request);
 
-    // The meta post whose content.entity is the entity.
+    // The meta post whose content.entity is the entity. Unavailable: nobody answers; Invalid: the answers lead nowhere.
     Task<Result<Discovered>> discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms);
 
     // What is on its way to that peer fails at once.

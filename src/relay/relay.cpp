@@ -8,6 +8,7 @@
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/tent/delivery_failure.h>
 #include <bivouac/tent/publish.h>
 
 #include <map>
@@ -41,6 +42,29 @@ struct Step {
     Post post;
     store::Fetch fetch;
 };
+
+struct Failure {
+    std::string problem;  // for the person
+    tent::FailureReason reason = tent::FailureReason::DeliveryFailed;
+};
+
+// What waits for a peer that failed concerns all of its queue: each is told once (section 7.7).
+Result<void> tell_of_waiting(store::WriteTx& tx, const tent::Self& self, const std::string& peer,
+                             tent::FailureReason reason)
+{
+    for (int64_t row : TRY(store::untold_deliveries(tx, self.id, peer)))
+        if (auto post = TRY(store::load_version(tx, row)))
+            TRY(tent::record_failure(tx, self, *post, peer, reason, tent::FailureStatus::Temporary));
+    return store::mark_told(tx, self.id, peer);
+}
+
+Result<void> tell_of_end(store::WriteTx& tx, const tent::Self& self, const std::string& peer, int64_t version_row,
+                         tent::FailureReason reason)
+{
+    if (auto post = TRY(store::load_version(tx, version_row)))
+        TRY(tent::record_failure(tx, self, *post, peer, reason, tent::FailureStatus::Permanent));
+    return {};
+}
 
 Result<Step> next_step(store::WriteTx& tx, const tent::Self& self, const std::string& peer)
 {
@@ -172,8 +196,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     static Task<void> look(std::shared_ptr<Impl> self)
     {
         const auto room = static_cast<int64_t>(limits::kPeersAtOnce + self->running.size());
-        std::function<Result<Due>(store::WriteTx&)> ask = [room](store::WriteTx& tx) -> Result<Due> {
-            TRY(store::give_up_old(tx, limits::kDeliveryPatienceMs));
+        std::function<Result<Due>(store::WriteTx&)> ask = [room, self](store::WriteTx& tx) -> Result<Due> {
+            for (const auto& old : TRY(store::give_up_old(tx, limits::kDeliveryPatienceMs)))
+                if (auto entity = self->entities.find(old.owner); entity != self->entities.end())
+                    TRY(tell_of_end(tx, entity->second, old.peer, old.version_row, tent::FailureReason::Unreachable));
             Due due;
             due.now = tx.now_ms();
             due.peers = TRY(store::due_peers(tx, due.now, room));
@@ -232,17 +258,23 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     // One step; false when the queue has to wait.
     Task<bool> attempt(const tent::Self& self, const PeerId& id, Step step, bool& new_handshake_made)
     {
+        Failure problem;
         if (step.relationship.state != "active") {
-            auto shaken = co_await start_handshake(hands(), self, id.second);
+            // Two weeks of trying would not make a clearnet address one that we may reach.
+            if (!tent::peer_host(id.second)) {
+                problem = {"not an address that Tor's onions can be reached by", tent::FailureReason::DiscoveryFailed};
+                co_return co_await refuse_all(self, id, problem);
+            }
+            auto shaken = co_await start_handshake(hands(), self, id.second, problem.reason);
             if (shaken.ok()) {
                 new_handshake_made = true;
                 co_return true;
             }
+            problem.problem = shaken.error().detail;
             if (shaken.error().kind == ErrorKind::Forbidden)
-                co_return co_await refuse_all(self, id, shaken.error().detail);
-            co_return co_await wait_longer(self, id, step, shaken.error().detail);
+                co_return co_await refuse_all(self, id, problem);
+            co_return co_await wait_longer(self, id, step, problem);
         }
-        std::string problem;
         Outcome outcome = Outcome::Later;
         attempts[id] = {clock.monotonic_ms(), false};
         if (step.kind == Step::Kind::Deliver)
@@ -257,19 +289,20 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         switch (outcome) {
         case Outcome::Done: waiting.erase(id); co_return true;
         case Outcome::Later: co_return co_await wait_longer(self, id, step, problem);
-        case Outcome::Refused: co_return co_await refuse_one(id, step, problem);
+        case Outcome::Refused: co_return co_await refuse_one(self, id, step, problem);
         case Outcome::Unknown: break;
         }
         if (new_handshake_made)
             co_return co_await refuse_all(self, id, problem);
         // They may have lost their data: show ourselves anew (section 7.7).
         new_handshake_made = true;
-        auto shaken = co_await start_handshake(hands(), self, id.second);
+        auto shaken = co_await start_handshake(hands(), self, id.second, problem.reason);
         if (shaken.ok())
             co_return true;
+        problem.problem = shaken.error().detail;
         if (shaken.error().kind == ErrorKind::Forbidden)
-            co_return co_await refuse_all(self, id, shaken.error().detail);
-        co_return co_await wait_longer(self, id, step, shaken.error().detail);
+            co_return co_await refuse_all(self, id, problem);
+        co_return co_await wait_longer(self, id, step, problem);
     }
 
     static Result<std::vector<tent::ServerUrls>> servers_of(const store::Relationship& relationship)
@@ -277,31 +310,55 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         auto servers = tent::usable_servers(Json::parse(relationship.servers, nullptr, false));
         if (servers.empty())
             return fail(ErrorKind::Unavailable, "no server of the peer can be reached through tor");
+        // Among equals by chance (section 1.4).
+        for (size_t i = servers.size(); i > 1; --i) {
+            const size_t other = system_random().below(i);
+            if (servers[i - 1].preference == servers[other].preference)
+                std::swap(servers[i - 1], servers[other]);
+        }
         return servers;
     }
 
-    Task<Outcome> deliver(const tent::Self& self, const PeerId& id, Step& step, std::string& problem)
+    // The next server of the peer when one does not answer, or only that it cannot (section 1.4).
+    Task<Result<InResponse>> request_any(const tent::Self& self, const PeerId& id, PeerRequest request,
+                                         std::vector<std::string> urls)
+    {
+        for (size_t i = 0;; ++i) {
+            request.url = urls[i];
+            auto response = co_await peers.request(self, id.second, request);
+            const bool answered = response.ok() && response->status < 500;
+            if (answered || i + 1 == urls.size() || stopping || !has_proxy)
+                co_return std::move(response);
+        }
+    }
+
+    Task<Outcome> deliver(const tent::Self& self, const PeerId& id, Step& step, Failure& problem)
     {
         auto servers = servers_of(step.relationship);
         if (!servers.ok()) {
-            problem = servers.error().detail;
+            problem.problem = servers.error().detail;
+            problem.reason = tent::FailureReason::DiscoveryFailed;
             co_return Outcome::Later;
         }
         PeerRequest put;
         put.method = "PUT";
-        put.url = tent::expand_template((*servers)[0].post, {{"entity", self.entity}, {"post", step.post.id}});
+        std::vector<std::string> urls;
+        for (const auto& server : *servers)
+            urls.push_back(tent::expand_template(server.post, {{"entity", self.entity}, {"post", step.post.id}}));
         put.content_type =
             std::string(mime::kPost) + "; type=\"" + step.post.type + "\"; rel=\"" + rel::kNotification + "\"";
         put.body = write_post(step.post, Audience::peer(id.second));
         put.key = Key(step.relationship.their_hawk_id, step.relationship.their_hawk_key);
         put.timeout_ms = limits::kPeerRequestMs;
-        auto response = co_await peers.request(self, id.second, put);
+        auto response = co_await request_any(self, id, put, std::move(urls));
+        if (!response.ok() || response->status > 500)
+            problem.reason = tent::FailureReason::Unreachable;
         if (!response.ok()) {
-            problem = response.error().detail;
+            problem.problem = response.error().detail;
             co_return Outcome::Later;
         }
         Outcome outcome = outcome_of(response->status);
-        problem = "answered " + std::to_string(response->status);
+        problem.problem = "answered " + std::to_string(response->status);
         if (outcome != Outcome::Done)
             co_return outcome;
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
@@ -313,30 +370,32 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         auto recorded = co_await write<bool>(record);
         if (!recorded.ok()) {
             // It will be sent again, and the receiver knows it already.
-            problem = recorded.error().detail;
+            problem.problem = recorded.error().detail;
             co_return Outcome::Later;
         }
         co_return Outcome::Done;
     }
 
-    Task<Outcome> fetch(const tent::Self& self, const PeerId& id, Step& step, std::string& problem)
+    Task<Outcome> fetch(const tent::Self& self, const PeerId& id, Step& step, Failure& problem)
     {
         auto servers = servers_of(step.relationship);
         if (!servers.ok()) {
-            problem = servers.error().detail;
+            problem.problem = servers.error().detail;
             co_return Outcome::Later;
         }
         PeerRequest get;
-        get.url = tent::expand_template((*servers)[0].attachment,
-                                        {{"entity", id.second}, {"digest", step.fetch.digest}});
+        std::vector<std::string> urls;
+        for (const auto& server : *servers)
+            urls.push_back(tent::expand_template(server.attachment,
+                                                 {{"entity", id.second}, {"digest", step.fetch.digest}}));
         get.key = Key(step.relationship.their_hawk_id, step.relationship.their_hawk_key);
         // A slow circuit gives some 50 KB/s: time for the whole of a large file.
         get.timeout_ms = limits::kPeerRequestMs + step.fetch.size / 20;
         get.limit_bytes = static_cast<uint64_t>(step.fetch.size) + 1;
         get.to_spool = true;
-        auto response = co_await peers.request(self, id.second, get);
+        auto response = co_await request_any(self, id, get, std::move(urls));
         if (!response.ok() || response->status != 200 || !response->spool) {
-            problem = response.ok() ? "answered " + std::to_string(response->status) : response.error().detail;
+            problem.problem = response.ok() ? "answered " + std::to_string(response->status) : response.error().detail;
             co_return response.ok() && outcome_of(response->status) == Outcome::Unknown ? Outcome::Unknown
                                                                                         : Outcome::Later;
         }
@@ -358,7 +417,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         };
         auto kept = co_await background.run<Result<bool>>(keep);
         if (!kept.ok()) {
-            problem = kept.error().detail;
+            problem.problem = kept.error().detail;
             co_return Outcome::Later;
         }
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
@@ -370,12 +429,13 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         co_return Outcome::Done;
     }
 
-    Task<bool> wait_longer(const tent::Self& self, const PeerId& id, const Step& step, const std::string& problem)
+    Task<bool> wait_longer(const tent::Self& self, const PeerId& id, const Step& step, const Failure& failure)
     {
         // Our own end is closing or has no tor: not the peer's failure.
         if (stopping || !has_proxy)
             co_return false;
         waiting.insert(id);
+        const std::string& problem = failure.problem;
         // A fetch waits by itself, so that one attachment that is gone does not hold up the posts.
         const bool fetching = step.kind == Step::Kind::Fetch;
         const int64_t failures = (fetching ? step.fetch.tries : step.relationship.tries) + 1;
@@ -387,6 +447,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
             }
             TRY(store::count_delivery_try(tx, step.delivery.id, problem));
             TRY(store::set_peer_wait(tx, self.id, id.second, failures, tx.now_ms() + wait, problem));
+            TRY(tell_of_waiting(tx, self, id.second, failure.reason));
             return true;
         };
         auto recorded = co_await write<bool>(record);
@@ -394,14 +455,17 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         co_return recorded.ok() && fetching;
     }
 
-    Task<bool> refuse_one(const PeerId& id, const Step& step, const std::string& problem)
+    Task<bool> refuse_one(const tent::Self& self, const PeerId& id, const Step& step, const Failure& failure)
     {
+        const std::string& problem = failure.problem;
         log::warning("a post was refused by " + log::name(id.second) + ": " + problem);
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
             if (step.kind == Step::Kind::Fetch)
                 TRY(store::end_fetch(tx, step.fetch.id));
-            else
+            else {
                 TRY(store::end_delivery(tx, step.delivery.id, "refused", problem));
+                TRY(tell_of_end(tx, self, id.second, step.delivery.version_row, failure.reason));
+            }
             return true;
         };
         auto recorded = co_await write<bool>(record);
@@ -409,12 +473,15 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     }
 
     // She does not accept us at all: nothing that waits will be taken.
-    Task<bool> refuse_all(const tent::Self& self, const PeerId& id, const std::string& problem)
+    Task<bool> refuse_all(const tent::Self& self, const PeerId& id, const Failure& failure)
     {
+        const std::string& problem = failure.problem;
         log::warning("all that waited for " + log::name(id.second) + " was refused: " + problem);
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
-            while (auto delivery = TRY(store::next_delivery(tx, self.id, id.second)))
+            while (auto delivery = TRY(store::next_delivery(tx, self.id, id.second))) {
                 TRY(store::end_delivery(tx, delivery->id, "refused", problem));
+                TRY(tell_of_end(tx, self, id.second, delivery->version_row, failure.reason));
+            }
             while (auto fetch = TRY(store::next_fetch(tx, self.id, id.second)))
                 TRY(store::end_fetch(tx, fetch->id));
             TRY(store::set_peer_wait(tx, self.id, id.second, 0, 0, problem));

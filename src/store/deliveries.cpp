@@ -90,16 +90,48 @@ Result<void> drop_deliveries(WriteTx& tx, int64_t owner, std::string_view peer)
     return fetches.bind(":owner", owner).bind(":peer", peer).run();
 }
 
-Result<int64_t> give_up_old(WriteTx& tx, int64_t patience_ms)
+Result<std::vector<GivenUp>> give_up_old(WriteTx& tx, int64_t patience_ms)
+{
+    std::vector<GivenUp> out;
+    const int64_t oldest = tx.now_ms() - patience_ms;
+    std::vector<int64_t> ids;
+    {
+        auto select = tx.prepare(R"(
+            SELECT d.id, d.owner, n.entity, d.version FROM deliveries d JOIN names n ON n.id = d.peer
+            WHERE d.state = 'waiting' AND d.created_at < :oldest LIMIT 200)");
+        select.bind(":oldest", oldest);
+        while (TRY(select.step())) {
+            ids.push_back(select.integer(0));
+            out.push_back({select.integer(1), select.text(2), select.integer(3)});
+        }
+    }
+    for (int64_t id : ids) {
+        auto update = tx.prepare("UPDATE deliveries SET state = 'given_up', ended_at = :now WHERE id = :id");
+        TRY(update.bind(":now", tx.now_ms()).bind(":id", id).run());
+    }
+    auto fetches = tx.prepare("DELETE FROM fetches WHERE created_at < :oldest");
+    TRY(fetches.bind(":oldest", oldest).run());
+    return out;
+}
+
+Result<std::vector<int64_t>> untold_deliveries(ReadTx& tx, int64_t owner, std::string_view peer)
+{
+    std::vector<int64_t> out;
+    auto select = tx.prepare(R"(
+        SELECT d.version FROM deliveries d JOIN names n ON n.id = d.peer
+        WHERE d.owner = :owner AND n.entity = :peer AND d.state = 'waiting' AND d.told = 0 ORDER BY d.id)");
+    select.bind(":owner", owner).bind(":peer", peer);
+    while (TRY(select.step()))
+        out.push_back(select.integer(0));
+    return out;
+}
+
+Result<void> mark_told(WriteTx& tx, int64_t owner, std::string_view peer)
 {
     auto update = tx.prepare(R"(
-        UPDATE deliveries SET state = 'given_up', ended_at = :now
-        WHERE state = 'waiting' AND created_at < :oldest)");
-    TRY(update.bind(":now", tx.now_ms()).bind(":oldest", tx.now_ms() - patience_ms).run());
-    int64_t count = tx.changes();
-    auto fetches = tx.prepare("DELETE FROM fetches WHERE created_at < :oldest");
-    TRY(fetches.bind(":oldest", tx.now_ms() - patience_ms).run());
-    return count;
+        UPDATE deliveries SET told = 1 WHERE owner = :owner AND state = 'waiting' AND told = 0
+            AND peer = (SELECT id FROM names WHERE entity = :peer))");
+    return update.bind(":owner", owner).bind(":peer", peer).run();
 }
 
 Result<void> set_peer_wait(WriteTx& tx, int64_t owner, std::string_view peer, int64_t tries, int64_t next_try_at,

@@ -12,6 +12,7 @@ const char* const kMigrations[] = {
 #include "sql_0001_initial.h"
 #include "sql_0002_feeds.h"
 #include "sql_0003_apps.h"
+#include "sql_0004_delivery_failures.h"
 };
 
 }  // namespace

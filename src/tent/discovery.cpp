@@ -151,6 +151,8 @@ std::vector<ServerUrls> usable_servers(const Json& servers)
     std::vector<ServerUrls> out;
     for (auto& r : ranked)
         out.push_back(std::move(r.urls));
+    for (size_t i = 0; i < out.size(); ++i)
+        out[i].preference = ranked[i].preference;
     return out;
 }
 

@@ -36,8 +36,17 @@ Result<std::optional<Delivery>> next_delivery(ReadTx& tx, int64_t owner, std::st
 Result<void> end_delivery(WriteTx& tx, int64_t id, std::string_view state, std::string_view problem);
 Result<void> count_delivery_try(WriteTx& tx, int64_t id, std::string_view problem);
 Result<void> drop_deliveries(WriteTx& tx, int64_t owner, std::string_view peer);
-// Marks what has waited for longer than the patience; how many.
-Result<int64_t> give_up_old(WriteTx& tx, int64_t patience_ms);
+struct GivenUp {
+    int64_t owner = 0;
+    std::string peer;
+    int64_t version_row = 0;
+};
+// Marks what has waited for longer than the patience, a bounded number at a time.
+Result<std::vector<GivenUp>> give_up_old(WriteTx& tx, int64_t patience_ms);
+
+// Versions that wait for the peer and whose failing no app was told of yet (tent/delivery_failure).
+Result<std::vector<int64_t>> untold_deliveries(ReadTx& tx, int64_t owner, std::string_view peer);
+Result<void> mark_told(WriteTx& tx, int64_t owner, std::string_view peer);
 
 // The peer's queue: after a failure not before `next_try_at`; `tries` 0 forgets earlier failures.
 Result<void> set_peer_wait(WriteTx& tx, int64_t owner, std::string_view peer, int64_t tries, int64_t next_try_at,

@@ -102,9 +102,9 @@ TEST_CASE("nothing is given up before the patience is over")
     outbox.enqueue(kBob);
     const int64_t patience = 14LL * 24 * 3600 * 1000;
     outbox.clock.now += patience - 1;
-    CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }) == 0);
+    CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }).empty());
     outbox.clock.now += 2;
-    CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }) == 1);
+    CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }).size() == 1);
     CHECK_FALSE(outbox.first(kBob));
     auto counts = outbox.store->read([&](ReadTx& tx) { return count_outbox(tx, outbox.owner); });
     CHECK(counts->given_up == 1);
