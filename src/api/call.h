@@ -13,6 +13,7 @@
 #include <bivouac/model/post_json.h>
 #include <bivouac/tent/visibility.h>
 
+#include "oauth_state.h"
 #include "target.h"
 
 namespace bivouac::api {
@@ -24,6 +25,7 @@ struct Services {
     Clock& clock;
     const Hooks& hooks;
     const Settings& settings;
+    std::unique_ptr<OauthState> oauth = std::make_unique<OauthState>();
 };
 
 struct Call {

@@ -2,11 +2,13 @@
 // Writing posts (Tent 0.3, sections 4.3, 4.5 and 4.7).
 #include <bivouac/api/post_upload.h>
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/log.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/net/multipart.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/tent/apps.h>
 #include <bivouac/tent/receive.h>
 #include <bivouac/tent/writing.h>
 
@@ -51,6 +53,8 @@ net::HttpResponse written_response(const CallPtr& call, const tent::Written& wri
     net::HttpResponse response = post_response(written.post, Audience::owner());
     response.with("Cache-Control", "private, must-revalidate");
     if (!written.credentials.empty()) {
+        if (parse_type(written.post.type).value().base == type::kAppAuthBase)
+            call->services.api.allow_large_bodies(written.credentials);
         const std::string target =
             "/posts/" + percent_encode(call->self().entity) + "/" + written.credentials;
         response.with("Link", "<" + signed_url(*call, target, kCredentialsLinkSeconds) + ">; rel=\"" +
@@ -69,6 +73,29 @@ Result<T> write(const CallPtr& call, const std::function<Result<T>(store::WriteT
             tx.after_commit([call] { call->services.hooks.posted(); });
         return result;
     });
+}
+
+bool is_multipart(const Call& call)
+{
+    auto media = net::parse_media_type(call.header("Content-Type"));
+    return media.ok() && media->type == mime::kMultipart;
+}
+
+// Files are stored before it is known whether their post is taken, so strangers' only while it could be.
+bool has_room_for_apps(const Call& call)
+{
+    auto waiting =
+        call.services.store.read([&](store::ReadTx& tx) { return tent::waiting_apps(tx, call.self()); });
+    return waiting.ok() && *waiting < call.services.settings.waiting_apps;
+}
+
+// What strangers sent with posts that were not taken does not pile up until the next start.
+void drop_strangers_files(const CallPtr& call)
+{
+    auto dropped = call->services.store.write(
+        [](store::WriteTx& tx) { return store::remove_orphans(tx, store::Orphans::OlderThanAnHour); });
+    if (!dropped.ok())
+        log::warning("files without a post stay until the next start");
 }
 
 net::HttpResponse put_version(const CallPtr& call, const Submission& submission)
@@ -134,17 +161,24 @@ Answer put_notification(const CallPtr& call, const std::string& type)
 
 Answer new_post(const CallPtr& call)
 {
-    if (!call->is_signed() && !call->services.api.admit_stranger())
+    const bool stranger = !call->is_signed();
+    if (stranger && !call->services.api.admit_stranger())
         return error_response(429, "Too many requests");
-    auto submission = read_submission(call);
-    if (!submission.ok())
-        return error_response(submission.error());
-    auto written = write<tent::Written>(call, [&](store::WriteTx& tx) {
-        return tent::create_post(tx, call->self(), call->principal(), submission->post, submission->uploaded);
-    });
-    if (!written.ok())
-        return error_response(written.error());
-    return written_response(call, *written);
+    const bool files = stranger && is_multipart(*call);
+    if (files && !has_room_for_apps(*call))
+        return error_response(429, "Too many requests");
+    auto made = [&]() -> Result<tent::Written> {
+        Submission submission = TRY(read_submission(call));
+        return write<tent::Written>(call, [&](store::WriteTx& tx) {
+            return tent::create_post(tx, call->self(), call->principal(), submission.post, submission.uploaded,
+                                     call->services.settings.waiting_apps);
+        });
+    }();
+    if (made.ok())
+        return written_response(call, *made);
+    if (files)
+        drop_strangers_files(call);
+    return error_response(made.error());
 }
 
 // One URL, four meanings (section 4.5). A delivery comes without files, so only the other two can be multipart.

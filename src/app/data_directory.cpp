@@ -132,4 +132,11 @@ Result<OpenedData> open_data_directory(const std::string& directory, const Secre
     return OpenedData{std::move(lock), std::move(*opened)};
 }
 
+Result<void> check_passphrase(const std::string& directory, const Secret& passphrase)
+{
+    std::string key_file = TRY(read_file(DataPaths::in(directory).keys, 64u << 10));
+    TRY(store::open_key_file(key_file, passphrase));
+    return {};
+}
+
 }  // namespace bivouac::app

@@ -22,6 +22,7 @@
 #include <bivouac/tor/tor_control.h>
 
 #include "control_api.h"
+#include "passphrase_gate.h"
 #include "status_board.h"
 
 namespace bivouac::app {
@@ -109,6 +110,7 @@ struct Node::Impl {
     std::unique_ptr<auth::Authenticator> authenticator;
     std::unique_ptr<relay::HttpClient> http;
     std::unique_ptr<relay::Relay> relay;
+    std::unique_ptr<PassphraseGate> gate;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<ControlApi> control;
     std::unique_ptr<net::Front> front;
@@ -174,6 +176,15 @@ Result<void> Node::Impl::build()
                    respond = std::move(respond)]() mutable {
             relay->answer_initial(std::move(request), std::move(respond));
         });
+    };
+    gate = std::make_unique<PassphraseGate>([directory = config.data_directory](const Secret& passphrase) {
+        auto right = check_passphrase(directory, passphrase);
+        if (right.ok())
+            return api::PassphraseCheck::Right;
+        return right.error().kind == ErrorKind::Forbidden ? api::PassphraseCheck::Wrong : api::PassphraseCheck::Busy;
+    });
+    hooks.check_passphrase = [this](Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
+        gate->ask(std::move(passphrase), std::move(done));
     };
     api = std::make_unique<api::Api>(store(), *authenticator, clock, std::move(hooks));
     auto ids = TRY(store().read([](store::ReadTx& tx) -> Result<std::vector<std::string>> {
@@ -288,6 +299,7 @@ void Node::Impl::tor_changed()
 
 void Node::Impl::begin_stop(std::function<void()> done)
 {
+    gate->close();
     // The onion goes first: no new requests. Then those in hand, then the deliveries, then tor.
     auto stop_tor = [this, done = std::move(done)] {
         if (tor)
@@ -330,9 +342,11 @@ void Node::run_until_stopped()
     }
     impl_->loop.stop();
     loop_thread.join();
-    // In reverse order of building; the front's workers have ended, so nobody uses what goes.
+    // In reverse order of building; the front's workers have ended, so nobody uses what goes. The gate's thread may
+    // still finish a call, whose answer nobody waits for.
     impl_->tor.reset();
     impl_->front.reset();
+    impl_->gate.reset();
     impl_->control.reset();
     impl_->api.reset();
     impl_->relay.reset();

@@ -144,21 +144,21 @@ Result<void> forget_app(store::WriteTx& tx, const Self& self, const std::string&
     return remove_credentials_of(tx, self, app_post);
 }
 
-// Strangers' apps that the owner never allowed go after some days (section 6.1); how many are left.
-Result<size_t> drop_stale_apps(store::WriteTx& tx, const Self& self)
+bool is_stale(const store::ReadTx& tx, const store::RegisteredApp& app)
 {
-    size_t waiting = 0;
+    return !app.granted && app.registered_at + kWaitingAppMs <= tx.now_ms();
+}
+
+// Strangers' apps that the owner never allowed go after some days (section 6.1).
+Result<void> drop_stale_apps(store::WriteTx& tx, const Self& self)
+{
     for (const auto& app : TRY(store::list_registered_apps(tx, self.id))) {
-        if (app.granted)
+        if (!is_stale(tx, app))
             continue;
-        if (app.registered_at + kWaitingAppMs > tx.now_ms()) {
-            ++waiting;
-            continue;
-        }
         TRY(remove_credentials_of(tx, self, app.app_post));
         TRY(store::delete_post(tx, self.id, self.entity, app.app_post, ""));
     }
-    return waiting;
+    return {};
 }
 
 Result<NewApp> store_app(store::WriteTx& tx, const Self& self, Post draft)
@@ -299,13 +299,21 @@ std::string hash_of_code(std::string_view code)
 
 }  // namespace
 
-Result<NewApp> register_app(store::WriteTx& tx, const Self& self, Post draft)
+Result<size_t> waiting_apps(store::ReadTx& tx, const Self& self)
+{
+    auto apps = TRY(store::list_registered_apps(tx, self.id));
+    auto waits = [&](const store::RegisteredApp& app) { return !app.granted && !is_stale(tx, app); };
+    return static_cast<size_t>(std::count_if(apps.begin(), apps.end(), waits));
+}
+
+Result<NewApp> register_app(store::WriteTx& tx, const Self& self, Post draft, size_t waiting_limit)
 {
     if (!TRY(has_base(draft.type, type::kAppBase)))
         return fail(ErrorKind::Invalid, "this is not an app post");
     if (!draft.mentions.empty() || !draft.refs.empty())
         return fail(ErrorKind::Invalid, "a new app post mentions nothing and refers to nothing");
-    if (TRY(drop_stale_apps(tx, self)) >= kWaitingApps)
+    TRY(drop_stale_apps(tx, self));
+    if (TRY(waiting_apps(tx, self)) >= waiting_limit)
         return fail(ErrorKind::TooMany, "too many apps wait to be allowed");
     draft.version.parents.clear();
     return store_app(tx, self, std::move(draft));
@@ -490,6 +498,17 @@ Result<Exchanged> exchange_code(store::WriteTx& tx, const Self& self, const std:
     grant->key_code_until = 0;
     TRY(store::set_app_grant(tx, self.id, *grant));
     return Exchanged{credentials->hawk_id, TRY(change_key(tx, self, credentials->hawk_id))};
+}
+
+Result<std::optional<KnownApp>> find_app(store::ReadTx& tx, const Self& self, std::string_view app_post)
+{
+    auto post = TRY(load_own(tx, self, app_post, type::kAppBase));
+    if (!post)
+        return std::optional<KnownApp>();
+    auto content = app_content(*post);
+    if (!content.ok())
+        return std::optional<KnownApp>();
+    return std::optional<KnownApp>(KnownApp{std::move(*post), std::move(*content)});
 }
 
 Result<std::vector<AppView>> list_apps(store::ReadTx& tx, const Self& self)

@@ -131,7 +131,7 @@ Result<void> check_parents(store::ReadTx& tx, const Self& self, const std::strin
 }  // namespace
 
 Result<Written> create_post(store::WriteTx& tx, const Self& self, const Principal& who, Post draft,
-                            std::vector<Attachment> uploaded)
+                            std::vector<Attachment> uploaded, size_t waiting_apps)
 {
     const std::string base = TRY(parse_type(draft.type)).base;
     const bool registers = base == type::kAppBase && who.kind == Principal::Kind::Anonymous;
@@ -150,7 +150,7 @@ Result<Written> create_post(store::WriteTx& tx, const Self& self, const Principa
     TRY(take_files(tx, self, who, draft, std::move(uploaded)));
 
     if (base == type::kAppBase) {
-        auto app = TRY(register_app(tx, self, std::move(draft)));
+        auto app = TRY(register_app(tx, self, std::move(draft), waiting_apps));
         return Written{std::move(app.app), std::move(app.hawk_id)};
     }
     if (base == type::kAppAuthBase) {

@@ -12,15 +12,23 @@
 #include <string>
 
 #include <bivouac/auth/authenticator.h>
+#include <bivouac/base/secret.h>
 #include <bivouac/model/json.h>
 #include <bivouac/model/limits.h>
 #include <bivouac/net/http_message.h>
 #include <bivouac/store/store.h>
+#include <bivouac/tent/apps.h>
 #include <bivouac/tent/self.h>
 
 namespace bivouac::api {
 
 using Responder = std::function<void(net::HttpResponse)>;
+
+enum class PassphraseCheck {
+    Right,
+    Wrong,
+    Busy,  // too many are being checked, or there is no memory for it: not looked at
+};
 
 // What the API asks of the rest of the node.
 struct Hooks {
@@ -30,12 +38,18 @@ struct Hooks {
     std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,
                        Responder)>
         initial;
+    // Is it the owner's? Slow on purpose, so it answers later from a thread of its own.
+    std::function<void(Secret passphrase, std::function<void(PassphraseCheck)> done)> check_passphrase;
 };
 
 struct Settings {
+    // For tests of other programs: every app gets what it asks for, without a person. Never on a real node.
+    bool auto_approve = false;
     uint64_t upload_limit_bytes = limits::kAttachmentBytes;  // of one attachment, and of one request's attachments
     // Posts by strangers (apps that register): so many at once, then one in three seconds.
     int stranger_burst = 20;
+    // Apps of strangers that may wait to be allowed.
+    size_t waiting_apps = tent::kWaitingApps;
 };
 
 struct Services;

@@ -35,4 +35,8 @@ struct OpenedData {
 // altered, of a newer version.
 Result<OpenedData> open_data_directory(const std::string& directory, const Secret& passphrase);
 
+// Does it open the key file? Forbidden: no. As slow as opening the node. Passphrases that were added or taken away
+// while the node runs count at once.
+Result<void> check_passphrase(const std::string& directory, const Secret& passphrase);
+
 }  // namespace bivouac::app

@@ -61,7 +61,9 @@ struct NewApp {
     std::string hawk_id;  // the credentials post
 };
 // A POST of an app post, by anybody. Private whatever it says. Invalid: content, mentions, refs. TooMany.
-Result<NewApp> register_app(store::WriteTx& tx, const Self& self, Post draft);
+Result<NewApp> register_app(store::WriteTx& tx, const Self& self, Post draft, size_t waiting_limit = kWaitingApps);
+// How many wait now, those that are to be dropped not counted.
+Result<size_t> waiting_apps(store::ReadTx& tx, const Self& self);
 // A new version of the app post draft.id. Keeps its credentials and its app-auth post; grants nothing.
 // NotFound, Invalid.
 Result<Post> update_app(store::WriteTx& tx, const Self& self, Post draft);
@@ -119,6 +121,13 @@ Result<Exchanged> exchange_code(store::WriteTx& tx, const Self& self, const std:
                                 std::string_view code);
 
 // --- for the owner's eyes ---
+
+struct KnownApp {
+    Post post;
+    AppContent content;
+};
+// Nothing for an id that is no app post of ours, and for one whose content would not be taken today.
+Result<std::optional<KnownApp>> find_app(store::ReadTx& tx, const Self& self, std::string_view app_post);
 
 struct AppView {
     std::string id;

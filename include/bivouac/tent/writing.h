@@ -10,6 +10,7 @@
 #include <bivouac/model/post.h>
 #include <bivouac/model/principal.h>
 #include <bivouac/store/transaction.h>
+#include <bivouac/tent/apps.h>
 #include <bivouac/tent/self.h>
 
 namespace bivouac::tent {
@@ -19,10 +20,11 @@ struct Written {
     std::string credentials;  // Hawk id of credentials that were made with it; empty: none
 };
 
-// POST. `draft` as the app sent it; what it lists in attachments is in the store already, `uploaded` came along. Strangers may register an app, nothing
-// else: Unauthorized. Forbidden: a type that the app may not write, or that only a server makes.
+// POST. `draft` as the app sent it; what it lists in attachments is in the store already, `uploaded` came along.
+// Strangers may register an app, nothing else: Unauthorized; TooMany when `waiting_apps` wait already. Forbidden: a
+// type that the app may not write, or that only a server makes.
 Result<Written> create_post(store::WriteTx& tx, const Self& self, const Principal& who, Post draft,
-                            std::vector<Attachment> uploaded = {});
+                            std::vector<Attachment> uploaded = {}, size_t waiting_apps = kWaitingApps);
 
 // PUT without a rel. NotFound also for a post that the app may not read.
 Result<Written> create_version(store::WriteTx& tx, const Self& self, const Principal& who,
