@@ -67,6 +67,47 @@ Json follower_json(const store::Relationship& r)
     return {{"entity", r.peer}, {"state", r.follower}, {"since", r.follower_since}};
 }
 
+Result<std::vector<std::string>> list_in(const Json& body, const char* name)
+{
+    std::vector<std::string> out;
+    auto it = body.find(name);
+    if (it == body.end() || !it->is_array())
+        return out;
+    for (const auto& element : *it) {
+        if (!element.is_string())
+            return fail(ErrorKind::Invalid, std::string(name) + " must be a list of texts");
+        out.push_back(element.get<std::string>());
+    }
+    return out;
+}
+
+Json grant_json(const tent::Grant& grant)
+{
+    return {{"read", grant.read}, {"write", grant.write}, {"scopes", grant.scopes}};
+}
+
+// "notifications": what becomes of the app's wish to be notified.
+Json app_json(const tent::AppView& app)
+{
+    Json out = {{"id", app.id},
+                {"name", app.content.name},
+                {"url", app.content.url},
+                {"redirect_uri", app.content.redirect_uri},
+                {"registered_at", app.registered_at},
+                {"wanted", grant_json(app.content.wanted)},
+                {"granted", app.granted ? grant_json(*app.granted) : Json()}};
+    if (!app.content.description.empty())
+        out["description"] = app.content.description;
+    if (app.granted)
+        out["granted_at"] = app.granted_at;
+    auto place = tent::notification_place(app.content.notification_url);
+    if (place != tent::NotificationPlace::None) {
+        out["notification_url"] = app.content.notification_url;
+        out["notification_url_used"] = app.granted && place != tent::NotificationPlace::Elsewhere;
+    }
+    return out;
+}
+
 size_t code_points(std::string_view text)
 {
     return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
@@ -167,6 +208,12 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return following();
         if (route == "POST /app")
             return create_app(TRY(body()));
+        if (route == "GET /apps")
+            return apps();
+        if (route == "GET /app")
+            return app(query);
+        if (route == "POST /apps")
+            return decide_app(TRY(body()));
         if (route == "POST /onion-key")
             return onion_key();
         if (route == "POST /stop") {
@@ -364,21 +411,9 @@ Result<Json> ControlApi::following()
 
 Result<Json> ControlApi::create_app(const Json& body)
 {
-    auto list = [&](const char* name) -> Result<std::vector<std::string>> {
-        std::vector<std::string> out;
-        auto it = body.find(name);
-        if (it == body.end() || !it->is_array())
-            return out;
-        for (const auto& element : *it) {
-            if (!element.is_string())
-                return fail(ErrorKind::Invalid, "types must be strings");
-            out.push_back(element.get<std::string>());
-        }
-        return out;
-    };
     std::string name = TRY(string_member(body, "name"));
-    auto read = TRY(list("read"));
-    auto write = TRY(list("write"));
+    auto read = TRY(list_in(body, "read"));
+    auto write = TRY(list_in(body, "write"));
     auto app = TRY(store_.write(
         [&](store::WriteTx& tx) { return tent::create_local_app(tx, self_, name, read, write); }));
     hooks_.app_created(app.hawk_id);
@@ -389,6 +424,45 @@ Result<Json> ControlApi::create_app(const Json& body)
                  {"app", app.app_post},
                  {"entity", self_.entity},
                  {"api_root", root.empty() ? Json() : Json(root)}});
+}
+
+Result<Json> ControlApi::apps()
+{
+    auto all = TRY(store_.read([&](store::ReadTx& tx) { return tent::list_apps(tx, self_); }));
+    Json list = Json::array();
+    for (const auto& app : all)
+        list.push_back(app_json(app));
+    return Json({{"apps", list}});
+}
+
+Result<Json> ControlApi::app(std::string_view query)
+{
+    auto found = TRY(
+        store_.read([&](store::ReadTx& tx) { return tent::show_app(tx, self_, parameter(query, "app")); }));
+    return Json({{"app", app_json(found)}});
+}
+
+// "allow" replaces what the app may do, "revoke" takes it all away, "remove" forgets the app.
+Result<Json> ControlApi::decide_app(const Json& body)
+{
+    std::string wanted = TRY(string_member(body, "app"));
+    std::string action = TRY(string_member(body, "action"));
+    tent::Grant grant{TRY(list_in(body, "read")), TRY(list_in(body, "write")), TRY(list_in(body, "scopes"))};
+    auto app = TRY(store_.write([&](store::WriteTx& tx) -> Result<tent::AppView> {
+        auto found = TRY(tent::show_app(tx, self_, wanted));
+        if (action == "allow")
+            TRY(tent::change_grant(tx, self_, found.id, grant));
+        else if (action == "revoke")
+            TRY(tent::revoke_app(tx, self_, found.id));
+        else if (action == "remove")
+            TRY(tent::remove_app(tx, self_, found.id));
+        else
+            return fail(ErrorKind::Invalid, "the action is allow, revoke or remove");
+        if (action == "remove")
+            return found;
+        return tent::show_app(tx, self_, found.id);
+    }));
+    return Json({{"app", app_json(app)}});
 }
 
 Result<Json> ControlApi::onion_key()

@@ -37,6 +37,9 @@ private:
     Result<Json> decide(const Json& body);
     Result<Json> following();
     Result<Json> create_app(const Json& body);
+    Result<Json> apps();
+    Result<Json> app(std::string_view query);
+    Result<Json> decide_app(const Json& body);
     Result<Json> onion_key();
 
     store::Store& store_;
