@@ -223,8 +223,10 @@ Answer oauth_authorize(const CallPtr& call)
         return refusal_page(400, "The app that sent you here is not known to this server.");
     if (!call->reading())
         return answer_form(std::move(**visit));
+#ifdef BIVOUAC_CONFORMANCE
     if (call->services.settings.auto_approve && !call->is_head())
         return allow(**visit, (**visit).app.content.wanted);
+#endif
     return show_page(**visit, 200, nullptr, "");
 }
 

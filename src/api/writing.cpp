@@ -125,6 +125,9 @@ net::HttpResponse put_import(const CallPtr& call, Submission& submission)
     });
     if (!imported.ok())
         return error_response(imported.error());
+    // Keys of apps that were brought along work from now on.
+    if (!call->foreign() && parse_type(imported->type).value().base == type::kCredentialsBase)
+        call->services.api.allow_large_bodies(imported->id);
     return written_response(call, {std::move(*imported), ""});
 }
 

@@ -129,6 +129,7 @@ struct Node::Impl {
 
     Result<void> build();
     Result<void> open_listeners();
+    Result<void> open_control_socket();
     void start_tor(std::string target);
     void handle(net::HttpRequest request, api::Responder respond);
     net::BodyPolicy admit(int listener, const net::RequestHead& head);
@@ -186,7 +187,15 @@ Result<void> Node::Impl::build()
     hooks.check_passphrase = [this](Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
         gate->ask(std::move(passphrase), std::move(done));
     };
-    api = std::make_unique<api::Api>(store(), *authenticator, clock, std::move(hooks));
+    api::Settings settings;
+#ifdef BIVOUAC_CONFORMANCE
+    if (config.conformance) {
+        settings.auto_approve = true;
+        settings.stranger_burst = 1'000'000;
+        settings.waiting_apps = 1'000'000;
+    }
+#endif
+    api = std::make_unique<api::Api>(store(), *authenticator, clock, std::move(hooks), settings);
     auto ids = TRY(store().read([](store::ReadTx& tx) -> Result<std::vector<std::string>> {
         std::vector<std::string> out;
         auto select = tx.prepare("SELECT hawk_id FROM credentials WHERE kind = 'app-auth'");
@@ -216,6 +225,16 @@ Result<void> Node::Impl::open_listeners()
 {
     const tent::Self self = tent::Self::of(entities.front());
     std::string onion_target;
+#ifdef BIVOUAC_CONFORMANCE
+    if (config.conformance) {
+        auto listening = front->listen({config.listen, false, 0600});
+        if (!listening.ok())
+            return std::move(listening).error().in("listening");
+        api->add_site(listening->id, {self, {self.host()}, false});
+        relay->go_without_tor();
+        return open_control_socket();
+    }
+#endif
     if (!config.no_tor) {
         for (const auto& entity : entities) {
             // The first takes the address that was asked for; each further one has a port of its own.
@@ -248,12 +267,18 @@ Result<void> Node::Impl::open_listeners()
         s.no_tor = config.no_tor;
         s.tor_mode = "none";
     });
+    TRY(open_control_socket());
+    if (!config.no_tor)
+        start_tor(onion_target);
+    return {};
+}
+
+Result<void> Node::Impl::open_control_socket()
+{
     auto socket = front->listen({"unix:" + DataPaths::in(config.data_directory).socket, true, 0600});
     if (!socket.ok())
         return std::move(socket).error().in("the control socket");
     control_listener = socket->id;
-    if (!config.no_tor)
-        start_tor(onion_target);
     return {};
 }
 

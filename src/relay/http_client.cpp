@@ -110,7 +110,7 @@ std::optional<std::string> url_part(CURLU* url, CURLUPart part)
 }
 
 // What is checked here is the very object that curl fetches, so that the two cannot disagree about the host.
-Result<Url> checked_url(const std::string& text)
+Result<Url> checked_url(const std::string& text, bool direct_loopback)
 {
     auto refused = [](const char* why) {
         return fail(ErrorKind::Invalid, std::string("the URL is refused: ") + why);
@@ -129,7 +129,9 @@ Result<Url> checked_url(const std::string& text)
         url_part(url.get(), CURLUPART_OPTIONS))
         return refused("it names a user");
     auto host = url_part(url.get(), CURLUPART_HOST);
-    if (!host || !tor::is_valid_onion_host(*host))
+    if (direct_loopback && host != "127.0.0.1" && host != "localhost")
+        return refused("it does not lead to this machine");
+    if (!direct_loopback && (!host || !tor::is_valid_onion_host(*host)))
         return refused("its host is not a version 3 onion address");
     if (url_part(url.get(), CURLUPART_PORT) == "0")
         return refused("its port is 0");
@@ -203,6 +205,18 @@ void init_curl_once()
         throw std::bad_alloc();
 }
 
+// Where a direct request may connect to; takes the SOCKS port's place in the second lock.
+Proxy loopback_target(CURLU* url)
+{
+    Proxy target;
+    auto& to = reinterpret_cast<sockaddr_in&>(target.address);
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(std::stoul(url_part(url, CURLUPART_PORT).value_or("80"))));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    target.length = sizeof to;
+    return target;
+}
+
 // One request on its way. The callbacks of curl get its address, so it does not move.
 struct Transfer {
     OutRequest request;
@@ -212,6 +226,7 @@ struct Transfer {
     Url url;
     CURL* easy = nullptr;
     curl_slist* fields = nullptr;
+    curl_slist* addresses = nullptr; // of localhost, so that nobody looks it up
     size_t header_bytes = 0;
     bool headers_ended = false; // of one block; more may come after a 1xx
     bool answer_began = false; // the block of the answer itself has ended
@@ -223,6 +238,7 @@ struct Transfer {
         if (easy)
             curl_easy_cleanup(easy);
         curl_slist_free_all(fields);
+        curl_slist_free_all(addresses);
     }
 
     Result<void> prepare();
@@ -280,14 +296,16 @@ Result<void> Transfer::prepare_fields()
 // The one place that makes a request handle.
 Result<void> Transfer::prepare()
 {
-    if (proxy.url.empty() || proxy.length == 0)
+    if (!request.direct_loopback && (proxy.url.empty() || proxy.length == 0))
         return fail(ErrorKind::Unavailable, kNoTor);
-    if (request.isolation.user.empty() || request.isolation.user.starts_with("<torS0X>") ||
+    if (request.direct_loopback)
+        request.isolation = {};
+    else if (request.isolation.user.empty() || request.isolation.user.starts_with("<torS0X>") ||
         request.isolation.user.size() > 255 || request.isolation.password.size() > 255)
         return fail(ErrorKind::Internal, "a request without its own circuit");
     if (!is_token(request.method) || request.method.size() > 32)
         return fail(ErrorKind::Invalid, "the method of the request is not valid");
-    url = TRY(checked_url(request.url));
+    url = TRY(checked_url(request.url, request.direct_loopback));
     TRY(prepare_fields());
     easy = curl_easy_init();
     if (!easy)
@@ -309,12 +327,20 @@ Result<void> Transfer::prepare()
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
 
-    set(CURLOPT_PROXY, proxy.url.c_str());
-    set(CURLOPT_NOPROXY, ""); // without it a no_proxy variable makes curl go direct
     set(CURLOPT_PRE_PROXY, "");
-    set(CURLOPT_PROXYUSERNAME, request.isolation.user.c_str());
-    set(CURLOPT_PROXYPASSWORD, request.isolation.password.c_str());
-    set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC));
+    if (request.direct_loopback) {
+        proxy = loopback_target(url.get());
+        const std::string port = std::to_string(ntohs(reinterpret_cast<const sockaddr_in&>(proxy.address).sin_port));
+        addresses = curl_slist_append(nullptr, ("localhost:" + port + ":127.0.0.1").c_str());
+        set(CURLOPT_RESOLVE, addresses);
+        set(CURLOPT_PROXY, ""); // none, whatever the environment says
+    } else {
+        set(CURLOPT_PROXY, proxy.url.c_str());
+        set(CURLOPT_NOPROXY, ""); // without it a no_proxy variable makes curl go direct
+        set(CURLOPT_PROXYUSERNAME, request.isolation.user.c_str());
+        set(CURLOPT_PROXYPASSWORD, request.isolation.password.c_str());
+        set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC));
+    }
     set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
     set(CURLOPT_OPENSOCKETDATA, this);
 
@@ -611,6 +637,7 @@ struct HttpClient::Impl {
     EventLoop& loop;
     bool stopping = false;
     std::unique_ptr<Channel> current;
+    std::unique_ptr<Channel> direct; // to this machine; made with the first such request
     std::vector<std::unique_ptr<Channel>> old;
     // Outlives this object in callbacks that come late.
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
@@ -629,6 +656,8 @@ struct HttpClient::Impl {
         };
         if (current)
             abort(*current);
+        if (direct)
+            abort(*direct);
         for (auto& channel : old)
             abort(*channel);
         drop_old();
@@ -677,12 +706,15 @@ Task<Result<InResponse>> HttpClient::fetch(OutRequest request)
 {
     if (impl_->stopping)
         co_return fail(ErrorKind::Unavailable, kStopping);
-    if (auto url = checked_url(request.url); !url.ok())
+    if (auto url = checked_url(request.url, request.direct_loopback); !url.ok())
         co_return std::move(url).error();
-    if (!impl_->current)
+    if (request.direct_loopback && !impl_->direct)
+        impl_->direct = std::make_unique<Channel>(impl_->loop, Proxy(), [] {});
+    Channel* channel = request.direct_loopback ? impl_->direct.get() : impl_->current.get();
+    if (!channel)
         co_return fail(ErrorKind::Unavailable, kNoTor);
     co_return co_await suspend<Result<InResponse>>(
-        [this, &request](auto done) { impl_->current->add(std::move(request), std::move(done)); });
+        [channel, &request](auto done) { channel->add(std::move(request), std::move(done)); });
 }
 
 void HttpClient::interrupt(const tor::Isolation& isolation)
@@ -700,6 +732,7 @@ void HttpClient::stop()
 size_t HttpClient::in_flight() const
 {
     size_t count = impl_->current ? impl_->current->count() : 0;
+    count += impl_->direct ? impl_->direct->count() : 0;
     for (const auto& channel : impl_->old)
         count += channel->count();
     return count;

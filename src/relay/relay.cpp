@@ -590,6 +590,14 @@ void Relay::set_proxy(const std::string& socks_address)
     impl_->pump();
 }
 
+#ifdef BIVOUAC_CONFORMANCE
+void Relay::go_without_tor()
+{
+    impl_->has_proxy = true;
+    impl_->pump();
+}
+#endif
+
 void Relay::tor_is_back()
 {
     spawn(Impl::wake_everybody(impl_));

@@ -17,8 +17,7 @@ struct RunConfig {
     std::string tor_extra;                   // file with lines for our own tor
     std::string tor_socks;                   // with onion_from_torrc
     bool onion_from_torrc = false;
-    // Serve the entity at `listen` itself, without Tor. Nothing but a conformance build sets it, and only there can
-    // requests go anywhere without Tor (tor/reach.h).
+    // Serve the entity at `listen` itself, without Tor. The ordinary program knows no such thing (src/conformance).
     bool conformance = false;
 };
 

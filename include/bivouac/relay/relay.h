@@ -30,6 +30,9 @@ public:
 
     // Tor's SOCKS address; empty: tor is away, everything waits without counting as a failure.
     void set_proxy(const std::string& socks_address);
+#ifdef BIVOUAC_CONFORMANCE
+    void go_without_tor();  // there is none, and addresses that are reached without it (tor/reach.h)
+#endif
     // Tor can build circuits (again): what waited is due at once.
     void tor_is_back();
     // Others can reach us (again): those who may be holding something back for us are told, by an ordinary

@@ -5,6 +5,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <bivouac/base/clock.h>
 #include <bivouac/base/secret.h>
@@ -740,4 +745,96 @@ TEST_CASE("a finished request starts the next one")
     f.loop.run();
     CHECK(done == 100);
     CHECK(f.server.connections() == 1);
+}
+
+namespace
+{
+
+// Answers one request on 127.0.0.1 and remembers its head.
+struct LoopbackServer {
+    int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint16_t port = 0;
+    std::string head;
+    std::thread thread;
+
+    LoopbackServer()
+    {
+        sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof at;
+        REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&at), length) == 0);
+        REQUIRE(::listen(listener, 4) == 0);
+        REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &length) == 0);
+        port = ntohs(at.sin_port);
+        thread = std::thread([this] {
+            const int fd = ::accept(listener, nullptr, nullptr);
+            char buffer[4096];
+            while (fd >= 0 && head.find("\r\n\r\n") == std::string::npos) {
+                const ssize_t got = ::read(fd, buffer, sizeof buffer);
+                if (got <= 0)
+                    break;
+                head.append(buffer, static_cast<size_t>(got));
+            }
+            const std::string answer = ok_response("here");
+            if (fd >= 0 && ::write(fd, answer.data(), answer.size()) < 0)
+                head.clear();
+            if (fd >= 0)
+                ::close(fd);
+        });
+    }
+    ~LoopbackServer()
+    {
+        ::shutdown(listener, SHUT_RDWR);
+        thread.join();
+        ::close(listener);
+    }
+};
+
+OutRequest direct(const std::string& authority, const std::string& target = "/")
+{
+    OutRequest request;
+    request.url = "http://" + authority + target;
+    request.direct_loopback = true;
+    request.timeout_ms = 10'000;
+    return request;
+}
+
+} // namespace
+
+TEST_CASE("a direct request goes to this machine, without tor and whatever the environment says (section 6.7)")
+{
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+        CAPTURE(host);
+        LoopbackServer there;
+        Fixture f;
+        ::setenv("http_proxy", "http://127.0.0.1:1", 1);
+        auto results = f.fetch_all({direct(std::string(host) + ":" + std::to_string(there.port), "/hook?x=1")});
+        ::unsetenv("http_proxy");
+        REQUIRE(results[0].ok());
+        CHECK(results[0]->body == "here");
+        CHECK(there.head.starts_with("GET /hook?x=1 HTTP/1.1\r\n"));
+        CHECK(f.server.names().empty());
+    }
+}
+
+TEST_CASE("a direct request elsewhere is refused, and so is a request to this machine that is not direct (section 15)")
+{
+    Fixture f;
+    for (const std::string authority :
+         {"127.0.0.1.example", "127.0.0.2:80", "example.org", "[::1]:80", "user@127.0.0.1", "0.0.0.0", "2130706433x"}) {
+        auto results = f.fetch_all({direct(authority)});
+        CAPTURE(authority);
+        REQUIRE_FALSE(results[0].ok());
+        CHECK(results[0].error().kind == ErrorKind::Invalid);
+    }
+    auto onion_directly = f.fetch_all({direct(onion(1))});
+    CHECK_FALSE(onion_directly[0].ok());
+    OutRequest not_direct = direct("127.0.0.1:80");
+    not_direct.direct_loopback = false;
+    not_direct.isolation = {"user", "password"};
+    auto through_tor = f.fetch_all({not_direct});
+    REQUIRE_FALSE(through_tor[0].ok());
+    CHECK(through_tor[0].error().kind == ErrorKind::Invalid);
+    CHECK(f.server.names().empty());
 }
