@@ -11,12 +11,12 @@ namespace bivouac {
 Result<TypeUri> parse_type(std::string_view text)
 {
     bool uri = text.starts_with("https://") || text.starts_with("http://");
-    size_t scheme = text.find("://");
-    if (!uri || text.size() > limits::kTypeLength || scheme + 3 >= text.size() ||
+    size_t hash = text.find('#');
+    size_t host = text.find("://") + 3;
+    if (!uri || text.size() > limits::kTypeLength || host >= std::min(hash, text.size()) ||
         std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; }))
         return fail(ErrorKind::Invalid, "a type must be a URI such as https://tent.io/types/status/v0#");
     TypeUri type;
-    size_t hash = text.find('#');
     type.base = std::string(text.substr(0, hash));
     if (hash != std::string_view::npos) {
         type.has_fragment = true;

@@ -3,15 +3,16 @@
 
 #include <bivouac/tent/meta.h>
 
+#include <algorithm>
+
 namespace bivouac::relay {
 
 SplitUrl split_url(const std::string& url)
 {
     size_t start = url.find("://") + 3;
-    size_t slash = url.find('/', start);
-    if (slash == std::string::npos)
-        return {url.substr(start), "/"};
-    return {url.substr(start, slash - start), url.substr(slash)};
+    size_t end = std::min(url.find_first_of("/?#", start), url.size());
+    std::string target = url.substr(end);
+    return {url.substr(start, end - start), target.starts_with('/') ? target : "/" + target};
 }
 
 std::string resolve_url(std::string_view base, std::string_view reference)

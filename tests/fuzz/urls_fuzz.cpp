@@ -30,6 +30,9 @@ void leads_to_an_onion(std::string_view url)
     }
     HOLDS(rest.empty() || rest[0] == '/' || rest[0] == '?' || rest[0] == '#');
     HOLDS(url.find_first_of("\r\n \t") == std::string_view::npos);
+    auto split = relay::split_url(std::string(url));
+    HOLDS(split.target.starts_with('/') && split.host.find_first_of("/?#@") == std::string::npos);
+    HOLDS(url.substr(7).starts_with(split.host));
 }
 
 }  // namespace

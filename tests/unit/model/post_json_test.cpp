@@ -127,3 +127,11 @@ TEST_CASE("the error about an unknown member can go out as JSON, however long it
     REQUIRE_FALSE(result.ok());
     CHECK_NOTHROW(Json(result.error().detail).dump());
 }
+
+TEST_CASE("a type has a host in front of its fragment (section 2.4)")
+{
+    for (const char* good : {"https://x", "http://x/v0#", "https://x/types/a/v0#https://y/v0%23z"})
+        CHECK_MESSAGE(parse_type(good).ok(), good);
+    for (const char* bad : {"", "https://", "https://#", "http://#x", "https:#//x", "x", "ftp://x", "https://x y#"})
+        CHECK_FALSE_MESSAGE(parse_type(bad).ok(), bad);
+}
