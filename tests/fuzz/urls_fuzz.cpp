@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         HOLDS(percent_decode(percent_encode(text)) == text);
     }
     if (auto host = tent::peer_host(text))
-        HOLDS(tor::is_valid_onion_host(*host));
+        leads_to_an_onion("http://" + *host);
     if (tent::is_onion_url(text))
         leads_to_an_onion(text);
     if (auto type = parse_type(text); type.ok())
