@@ -195,22 +195,6 @@ TEST_CASE("consent form: a token is good for its app, state, version and half an
         CHECK_FALSE(state.is_form_token(bad, subject, 1000));
 }
 
-TEST_CASE("registrations: a bucket gives what it holds and gets one back at a time")
-{
-    TokenBucket bucket(3, 100);
-    int64_t now = 1'000'000;
-    for (int i = 0; i < 3; ++i)
-        CHECK(bucket.take(now));
-    CHECK_FALSE(bucket.take(now));
-    CHECK(bucket.take(now + 100));
-    CHECK_FALSE(bucket.take(now + 199));
-    CHECK(bucket.take(now + 200));
-    now += 100'000'000;
-    for (int i = 0; i < 3; ++i)
-        CHECK(bucket.take(now));
-    CHECK_FALSE(bucket.take(now));
-}
-
 TEST_CASE("consent page: text is escaped, and what would change how it reads is replaced")
 {
     Html html;
@@ -235,7 +219,7 @@ TEST_CASE("oauth: a stranger registers an app and gets a Link to its credentials
 {
     Server server;
     auto response = server.register_over_http(
-        R"({"name":"n","url":"https://a.example","redirect_uri":"https://a.example/"})");
+        R"({"name":"n","url":"https://a.example","redirect_uri":"https://a.example/","description":null})");
     REQUIRE(response.status == 200);
     CHECK(response.header("Content-Type").value_or("") ==
           "application/vnd.tent.post.v0+json; type=\"https://tent.io/types/app/v0#\"");
@@ -288,20 +272,40 @@ TEST_CASE("oauth: strangers register twenty apps at a time and are told to come 
     CHECK(server.register_over_http(content).status == 429);
     server.clock.now += tent::kWaitingAppMs;
     CHECK(server.register_over_http(content).status == 200);
-    // The bucket is empty before the number is reached, if the apps are allowed quickly.
-    Server quick;
-    int made = 0;
-    while (made < 100) {
-        auto response = quick.register_over_http(content);
-        if (response.status == 429)
-            break;
-        ++made;
-        std::string id = Json::parse(response.body)["post"]["id"];
-        quick.write([&](store::WriteTx& tx) { return tent::authorize_app(tx, quick.self, id, {}); });
-    }
-    CHECK(made == 20);
-    quick.clock.now += 30'000;
-    CHECK(quick.register_over_http(content).status == 200);
+}
+
+TEST_CASE("oauth: strangers' files are not even read while there is no room for their apps")
+{
+    Server server;
+    auto send = [&](const std::string& name, const std::string& bytes) {
+        const std::string body =
+            "--b\r\nContent-Disposition: form-data; name=\"post\"; filename=\"post.json\"\r\n"
+            "Content-Type: application/vnd.tent.post.v0+json; type=\"https://tent.io/types/app/v0#\"\r\n\r\n"
+            R"({"type":"https://tent.io/types/app/v0#","content":{"name":")" + name +
+            R"(","url":"https://a.example","redirect_uri":"https://a.example/"}})"
+            "\r\n--b\r\nContent-Disposition: form-data; name=\"icon\"; filename=\"i\"\r\nContent-Type: image/png\r\n\r\n" +
+            bytes + "\r\n--b--\r\n";
+        return server.ask(server.request("POST", "/posts", "multipart/form-data; boundary=b", body)).status;
+    };
+    auto blobs = [&] {
+        auto count = server.store->read([](store::ReadTx& tx) -> Result<int64_t> {
+            auto select = tx.prepare("SELECT count(*) FROM blobs");
+            TRY(select.step());
+            return select.integer(0);
+        });
+        return *count;
+    };
+    CHECK(send("n", "one") == 200);
+    CHECK(blobs() == 1);
+    CHECK(send("", "two") == 400);
+    CHECK(blobs() == 2);  // it could still be on its way into another post
+    server.clock.now += 2 * 3600 * 1000;
+    CHECK(send("", "three") == 400);
+    CHECK(blobs() == 2);
+    for (size_t i = 1; i < tent::kWaitingApps; ++i)
+        server.registered();
+    CHECK(send("n", "four") == 429);
+    CHECK(blobs() == 2);
 }
 
 TEST_CASE("oauth: no client_id, an unknown one or a broken state are 400 and no redirect (section 6.3)")
@@ -465,6 +469,8 @@ TEST_CASE("oauth: for tests of other programs everything is granted without a pe
 {
     Settings settings;
     settings.auto_approve = true;
+    settings.waiting_apps = 1000;
+    settings.stranger_burst = 1000;
     Server server(settings);
     auto app = server.registered();
     auto response = server.ask(server.request("GET", authorize(app.app.id) + "&state=s"));
