@@ -97,7 +97,7 @@ int main(int count, char** values)
         paths.keys, must(store::create_key_file(keys, passphrase, store::PassphraseCost{1, 64}, system_random()))));
     store::StoreOptions options;
     options.readers = 1;
-    options.cache_kib_writer = 512 << 10;
+    options.cache_kib_writer = 64 << 10;
     auto store = must(store::Store::open(paths.database, keys, true, options));
 
     tent::Self self;
@@ -114,7 +114,7 @@ int main(int count, char** values)
     const int64_t begin = system_clock().now_ms() - (posts + 60) * 60'000;
     std::string middle;
     for (int64_t done = 0; done < posts;) {
-        const int64_t until = std::min<int64_t>(posts, done + 5000);
+        const int64_t until = std::min<int64_t>(posts, done + 20'000);
         must(store->write([&](store::WriteTx& tx) -> Result<void> {
             for (; done < until; ++done) {
                 Post post = status_post(self, begin + done * 60'000);

@@ -8,7 +8,8 @@
   options: --build DIR, --rounds N, --seconds S, --nginx (fetch nginx for orientation if there is none), --json FILE
 
 Each figure stands beside a floor that was measured in turns with it, a round of the one, a round of the other; what
-counts is the ratio of the medians.  Clients, server and floor share the machine's cores.  Databases are kept in
+counts is the ratio of the medians.  Clients, server and floor share the machine's cores.  The processor time of a
+request is told, too: its ratio holds also where others keep the machine busy.  Databases are kept in
 BUILD/bench-data and made anew when what writes them has changed.
 """
 import argparse
@@ -57,7 +58,7 @@ class Bench:
         self.seconds = options.seconds or (0.7 if options.quick else 2.0)
         self.large, self.small, self.huge = (5000, 1000, 20000) if options.quick else (100_000, 1000, 1_000_000)
         self.top = private_dir("bvb-")
-        self.processes, self.kept, self.notes = [], {}, []
+        self.processes, self.kept, self.notes, self.grown = [], {}, [], []
 
     # ---- processes and databases
 
@@ -160,10 +161,10 @@ class Bench:
             raise Failed(out.stderr.decode("utf-8", "replace").strip())
         return json.loads(out.stdout)
 
-    def turns(self, ours, floor):
+    def turns(self, ours, floor, times=1):
         """Medians of the two, measured in turns."""
         mine, theirs = [], []
-        for _ in range(self.rounds):
+        for _ in range(times * self.rounds):
             theirs.append(floor())
             mine.append(ours())
         return statistics.median(mine), statistics.median(theirs)
@@ -200,9 +201,17 @@ class Bench:
         floor, answer = self.constant(node, target, signed)
         signing = node.signing + ["--most", "40000"] if signed else []
         self.load(node.address, target, *(signing[:-1] + ["2000"] if signed else []), seconds=0.3)
-        ours, theirs = self.turns(lambda: self.load(node.address, target, *signing)["rate"],
-                                  lambda: self.load(floor, target, *signing)["rate"])
-        return ours, theirs, "req/s, %d bytes" % len(answer.body), answer
+        mine, theirs = [], []
+        def measured(address, pid, seen):
+            before = cpu_seconds(pid)
+            got = self.load(address, target, *signing)
+            seen.append(1e6 * (cpu_seconds(pid) - before) / got["requests"])
+            return got["rate"]
+        rates = self.turns(lambda: measured(node.address, node.process.pid, mine),
+                           lambda: measured(floor, self.processes[-1].pid, theirs))
+        a, b = statistics.median(mine), statistics.median(theirs)
+        unit = "req/s of %d bytes; CPU %.0f and %.0f µs, %.2f" % (len(answer.body), a, b, b / a)
+        return rates[0], rates[1], unit, answer
 
     # ---- nginx, for orientation
 
@@ -245,6 +254,12 @@ server { listen 127.0.0.1:%d; root %s/files; %s location / { try_files /answer =
         rate = statistics.median(self.load(address, "/x")["rate"] for _ in range(self.rounds))
         process.end(5)
         return rate
+
+
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def accepts(port):
@@ -345,11 +360,11 @@ def create_arguments(bench, node):
     with open(path, "w") as file:
         file.write(frame % (tent.STATUS, "t" * (1024 - len(frame % (tent.STATUS, "")))))
     return ["--method", "POST", "--body", path, "--header", "Content-Type: " + STATUS_MEDIA, "--hash", STATUS_MEDIA,
-            "--most", "20000"] + node.signing
+            "--most", "10000"] + node.signing
 
 
 def creates(bench, node, clients):
-    return bench.load(node.address, "/posts", *create_arguments(bench, node), connections=clients)["rate"]
+    return bench.load(node.address, "/posts", *create_arguments(bench, node), connections=clients, seconds=bench.seconds / 2)["rate"]
 
 
 @row("create", "durable create of a 1 KB post, 1 client", 0.6, "its rows straight into SQLCipher", "at least")
@@ -358,16 +373,18 @@ def create(bench):
     creates(bench, node, 1)
     newest = bench.answer_of(node, "/posts?limit=1", False).json()["posts"][0]
     stored = len(json.dumps(newest, separators=(",", ":")).encode())
-    milliseconds = int(1000 * bench.seconds)
+    milliseconds = int(500 * bench.seconds)
+    # Short and many: what else happens on the disk should hit both.
     ours, floor = bench.turns(lambda: creates(bench, node, 1),
-                              lambda: bench.raw("--work", "insert", "--milliseconds", milliseconds, "--body", stored)["rate"])
+                              lambda: bench.raw("--work", "insert", "--milliseconds", milliseconds, "--body", stored)["rate"],
+                              times=3)
     return ours, floor, "posts/s"
 
 
 @row("create_32", "the same, 32 clients", 4, "our own 1-client rate", "at least")
 def create_32(bench):
     node = bench.main()
-    ours, floor = bench.turns(lambda: creates(bench, node, 32), lambda: creates(bench, node, 1))
+    ours, floor = bench.turns(lambda: creates(bench, node, 32), lambda: creates(bench, node, 1), times=2)
     return ours, floor, "posts/s"
 
 
@@ -428,8 +445,9 @@ def down(bench):
 @row("memory", "memory after all of the above, one process", 60, needs="MiB at most")
 def after(bench):
     rss, anon = memory(bench.main().process.pid)
-    bench.notes.append("memory: VmRSS %.1f MiB, of that RssAnon %.1f MiB; store/store.h allows the writer and each of the 4 "
-                       "readers 16 MiB of pages; every signed request leaves a nonce for 121 s" % (rss, anon))
+    bench.notes.append("memory: VmRSS %.1f MiB, of that RssAnon %.1f MiB; page caches as StoreOptions in store/store.h has them; a "
+                       "signed request leaves a nonce for 121 s; after each row: %s" % (
+                           rss, anon, ", ".join("%s %.0f" % pair for pair in bench.grown)))
     return rss, None, "MiB VmRSS"
 
 
@@ -475,16 +493,47 @@ def profile(bench, key):
     if key not in loads:
         raise Failed("--profile knows: " + " ".join(loads))
     out = os.path.join(bench.build, "bench-%s.perf" % key)
-    recorder = subprocess.Popen(["perf", "record", "-q", "-F", "997", "--call-graph", "dwarf,16384" if bench.options.stacks else "fp",
-                                 "-p", str(node.process.pid), "-o", out], stderr=subprocess.DEVNULL)
+    recorder = subprocess.Popen(["perf", "record", "-q", "-F", "397", "--call-graph", "dwarf,16384", "-p", str(node.process.pid),
+                                 "-o", out], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     target, more = loads[key]
-    got = bench.load(node.address, target, *more, connections={"create": 1, "create_32": 32}.get(key, 16), seconds=5)
+    got = bench.load(node.address, target, *more, connections={"create": 1, "create_32": 32}.get(key, 16), seconds=4)
     recorder.send_signal(signal.SIGINT)
     recorder.wait(60)
     print("%s: %.0f requests/s while perf was looking on; the samples: %s" % (key, got["rate"], out))
-    subprocess.run(["perf", "report", "-i", out, "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.6", "--sort",
-                    "dso,symbol"], stderr=subprocess.DEVNULL)
+    script = subprocess.run(["perf", "script", "--no-inline", "-i", out, "-F", "ip,sym,dso"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, timeout=300).stdout.decode("utf-8", "replace")
+    own, below, places, samples = {}, {}, {}, 0
+    for block in script.split("\n\n"):
+        frames = [f for f in (frame_of(line) for line in block.splitlines()) if f]
+        if not frames:
+            continue
+        samples += 1
+        own[frames[0]] = own.get(frames[0], 0) + 1
+        places[frames[0][1]] = places.get(frames[0][1], 0) + 1
+        for frame in set(frames):
+            below[frame] = below.get(frame, 0) + 1
+    for title, counts, most in (("where", {(n, ""): c for n, c in places.items()}, 10), ("itself", own, 25),
+                                ("with what it calls", {f: c for f, c in below.items() if f[1] == "bivouac"}, 60)):
+        print("\n%s:" % title)
+        for (name, place), count in sorted(counts.items(), key=lambda item: -item[1])[:most]:
+            print("  %5.1f %%  %-90s %s" % (100 * count / samples, name[:90], place))
+
+
+def frame_of(line):
+    """(function without template arguments and parameters, library) of a line of perf script."""
+    parts = line.strip().split(" ", 1)
+    if len(parts) < 2 or " (" not in parts[1]:
+        return None
+    name, place = parts[1].rsplit(" (", 1)
+    place = os.path.basename(place.rstrip(")"))
+    kept, depth = [], 0
+    for c in name.replace("operator<", "operator less").replace("->", "").replace("(anonymous namespace)", "-"):
+        depth += c in "<(" and 1
+        if not depth:
+            kept.append(c)
+        depth -= c in ">)" and depth > 0
+    return "".join(kept).strip(), place
 
 
 def main():
@@ -493,7 +542,6 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="ROW", default=[])
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--profile", metavar="ROW")
-    parser.add_argument("--stacks", action="store_true", help="--profile records whole stacks (slow)")
     parser.add_argument("--build", default=os.path.join(root(), "build"))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
@@ -529,6 +577,8 @@ def main():
                 print("%-52s FAILED: %s" % (text, error))
                 results.append({"key": entry["key"], "failed": str(error)})
                 continue
+            if "main" in bench.kept:
+                bench.grown.append((entry["key"], memory(bench.main().process.pid)[0]))
             ratio, reached = judge(entry, ours, floor)
             goal = "" if entry["goal"] is None else "%g %s" % (entry["goal"], entry["needs"])
             print(line % (text, number(ours), number(floor), "%.2f" % ratio if ratio else "", goal,

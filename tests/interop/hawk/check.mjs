@@ -166,6 +166,15 @@ test('HEAD is signed under its own name and answered with a proof without a hash
     authentic(answer, false);
 });
 
+test('an unchanged post is answered with 304 and a proof without a hash', async () => {
+    const first = await ask('GET', privatePost);
+    accepted(first);
+    const again = await ask('GET', privatePost, { headers: { 'If-None-Match': first.headers.etag } });
+    assert.equal(again.status, 304);
+    assert.ok(!again.headers['server-authorization'].includes('hash='));
+    authentic(again, false);
+});
+
 test('answers with errors carry the proof, too', async () => {
     accepted(await ask('GET', `/posts/${entity}/${'A'.repeat(22)}`), 404);
     accepted(await ask('GET', '/posts?limit=none'), 400);
