@@ -3,6 +3,7 @@
 // transaction each, synchronous=FULL. Prints one line of JSON.
 //
 //   --work insert   one post of --body bytes a transaction
+//   --before SQL    is run first, for trying things out on a copy
 //   --work blobs    attachments of --bytes written and read: as one value, and as rows of 64 KiB
 #define SQLITE_HAS_CODEC 1
 #include <sqlcipher/sqlite3.h>
@@ -259,6 +260,7 @@ int main(int count, char** values)
         return 1;
     Arguments arguments(count, values);
     Connection db(arguments.text("--data"), Secret(arguments.text("--passphrase")));
+    db.run(arguments.text("--before").c_str());
     if (arguments.text("--work") == "insert") {
         std::cout << insert_posts(db, static_cast<double>(arguments.number("--milliseconds", 1000)) / 1000,
                                   static_cast<int>(arguments.number("--body", 1024)))
