@@ -340,3 +340,61 @@ def test_app_verbs_of_the_command_line(stage):
     check_equal(changed["granted"], {"read": [NOTE], "write": [], "scopes": ["import"]}, "replaced, not added to")
     check("type" in alice.refused("app", "allow", "Mine", "--read", "nonsense"), "a malformed type")
     check_equal(alice.json("app", "revoke", created["app"])["app"]["granted"], None, "revoked")
+
+
+def test_an_app_changes_its_own_post(stage):
+    """As omniauth does when its settings differ: a new version, signed with the app credentials."""
+    alice = stage.node("alice", "none")
+    app = App(alice).register()
+    app.take_token(app.allowed())
+    own = "/posts/%s/%s" % (tent.escape(alice.entity), app.post["id"])
+    seen = app.ask("GET", own, app.credentials).json()["post"]
+    content = dict(app.content, name="Notepad 2", types={"read": ["all"], "write": ["all"]})
+
+    def put(credentials=app.credentials, **members):
+        post = dict({"type": APP, "content": content, "mentions": seen.get("mentions", []), "refs": seen.get("refs", []),
+                     "version": {"parents": [{"version": seen["version"]["id"]}]}}, **members)
+        return app.ask("PUT", own, credentials, body=json.dumps(post).encode(), content_type=tent.post_media_type(post["type"]))
+    check_equal(put(credentials=None).status, 401, "unsigned")
+    check_equal(put(credentials=app.token).status, 403, "the app-auth may not write app posts")
+    check_equal(put(content=dict(content, redirect_uri="javascript:1")).status, 400, "a bad redirect")
+    made = put()
+    check_equal(made.status, 200, "a new version: %r" % made.body[:300])
+    check_equal(made.json()["post"]["id"], app.post["id"], "its id")
+    shown = alice.json("app", "show", "Notepad 2")["app"]
+    check_equal(shown["wanted"]["read"], ["all"], "what it wants now")
+    check_equal(shown["granted"]["read"], [STATUS], "what it may do stays")
+    check_equal(app.write().json()["post"]["app"]["name"], "Notepad 2", "its posts carry the new name")
+    app.take_token(app.allowed())
+    check_equal(alice.json("app", "show", "Notepad 2")["app"]["granted"]["read"], ["all"], "allowed anew")
+
+
+def test_a_consent_page_outside(stage):
+    """As tent-admin does it: an app that may write app-auth posts, and the Hawk key passed on as the code."""
+    alice = stage.node("alice", "none")
+    app = App(alice).register()
+    admin = alice.json("app", "create", "--name", "Admin", "--read", "all", "--read", CREDENTIALS[:-1], "--write", "all")
+    admin = tent.Credentials(admin["id"], admin["hawk_key"], admin["app"])
+    auth = {"type": "https://tent.io/types/app-auth/v0#",
+            "content": {"types": {"read": [], "write": [NOTE]}, "scopes": []},
+            "mentions": [{"entity": alice.entity, "post": app.post["id"]}]}
+    made = app.send(auth, admin)
+    check_equal(made.status, 200, "an app-auth post: %r" % made.body[:300])
+    post = made.json()["post"]
+    check_equal(sorted(r["type"].split("#")[0].split("/")[-2] for r in post["refs"]), ["app", "credentials"], "its refs")
+    link = urllib.parse.urlsplit(tent.link(made, tent.REL_CREDENTIALS))
+    key = app.ask("GET", link.path + "?" + link.query).json()["post"]["content"]["hawk_key"]
+    app.take_token(key)
+    check(app.token.key != key, "the key changes at the exchange")
+    check_equal(app.exchange(key).status, 403, "and is no code any more")
+    check_equal(app.write().status, 200, "the app works")
+
+    own = "/posts/%s/%s" % (tent.escape(alice.entity), post["id"])
+    auth["content"]["types"] = {"read": [NOTE], "write": []}
+    auth["version"] = {"parents": [{"version": post["version"]["id"]}]}
+    changed = app.ask("PUT", own, admin, body=json.dumps(auth).encode(), content_type=tent.post_media_type(auth["type"]))
+    check_equal(changed.status, 200, "a new version of it: %r" % changed.body[:300])
+    check_equal(len(changed.json()["post"]["refs"]), 2, "the ref to the credentials is put back")
+    check_equal(app.write().status, 403, "narrowed at once")
+    check_equal(app.ask("DELETE", own, admin).status, 200, "deleted")
+    check_equal(app.ask("GET", "/posts", app.token).status, 403, "revoked by that")
