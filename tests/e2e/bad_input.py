@@ -290,6 +290,10 @@ def test_full_disk(stage):
         # No mounting here: a limit on the size of files gives the same errors at the same places.
         mounted = False
     node = stage.node("alice", "none", start=False, data=os.path.join(disk, "data"))
+    ballast = os.path.join(disk, "ballast")  # what the owner deletes later to make room
+    if mounted:
+        with open(ballast, "wb") as file:
+            file.write(bytes(1_500_000))
     if not mounted:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6 << 20, 6 << 20))
     node.start()
@@ -323,8 +327,9 @@ def test_full_disk(stage):
         node.cli("post", "a small one on a disk that is full to the last byte")
         node.status()
         check(node.cli("feed", "--json")[0] in (0, 1), "reading on a full disk")
-        if os.path.exists(filler):
-            os.unlink(filler)
+        for path in (filler, ballast):
+            if os.path.exists(path):
+                os.unlink(path)
         node.need_alive()
         wait_until(lambda: node.cli("post", "small and well")[0] == 0, 20, "posting works again when there is space")
         check(node.has_text("small and well"), "the small post")
