@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reading posts: feeds, single posts and the lists around them (Tent 0.3, sections 4.2 and 4.4).
+#include <bivouac/model/accept.h>
 #include <bivouac/model/feed_query.h>
 #include <bivouac/model/post_list.h>
 #include <bivouac/model/protocol.h>
@@ -23,26 +24,6 @@ void restrict_to_others(FeedQuery& query)
         query.sort = FeedQuery::Sort::VersionPublishedAt;
     query.max_refs.reset();
     query.profiles = 0;
-}
-
-// Is the media type one of those that Accept lists? Parameters and q-values do not matter here (section 4.4).
-bool wants(std::string_view accept, std::string_view media_type)
-{
-    while (!accept.empty()) {
-        size_t comma = accept.find(',');
-        std::string_view item = accept.substr(0, comma);
-        item = item.substr(0, item.find(';'));
-        while (!item.empty() && item.front() == ' ')
-            item.remove_prefix(1);
-        while (!item.empty() && item.back() == ' ')
-            item.remove_suffix(1);
-        if (item == media_type)
-            return true;
-        if (comma == std::string_view::npos)
-            break;
-        accept.remove_prefix(comma + 1);
-    }
-    return false;
 }
 
 // What an app may ask to be added to posts: the posts that they refer to, and profiles.
