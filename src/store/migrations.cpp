@@ -13,6 +13,7 @@ const char* const kMigrations[] = {
 #include "sql_0002_feeds.h"
 #include "sql_0003_apps.h"
 #include "sql_0004_delivery_failures.h"
+#include "sql_0005_notifications.h"
 };
 
 }  // namespace

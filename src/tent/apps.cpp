@@ -8,6 +8,7 @@
 #include <bivouac/store/credentials.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/apps.h>
+#include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
 
 #include <algorithm>
@@ -87,6 +88,7 @@ Result<void> remove_credentials_of(store::WriteTx& tx, const Self& self, const s
     auto credentials = TRY(store::find_credentials_of(tx, self.id, target_post));
     if (credentials)
         TRY(store::delete_post(tx, self.id, self.entity, credentials->hawk_id, ""));
+    TRY(store::set_app_hook(tx, self.id, target_post, "", {}));  // of an app: it is told nothing without a key
     return store::remove_credentials_of(tx, self.id, target_post);
 }
 
@@ -234,6 +236,7 @@ Result<std::string> change_key(store::WriteTx& tx, const Self& self, const std::
 // One version of the post went and others are left: the one that shows now counts.
 Result<void> follow_app(store::WriteTx& tx, const Self& self, const Post& app)
 {
+    TRY(follow_app_hook(tx, self, app));
     auto grant = TRY(store::find_grant_of_app(tx, self.id, app.id));
     if (!grant)
         return {};

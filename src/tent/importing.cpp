@@ -10,6 +10,7 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/tent/groups.h>
+#include <bivouac/tent/notifications.h>
 
 namespace bivouac::tent {
 
@@ -189,6 +190,9 @@ Result<Post> import_version(store::WriteTx& tx, const Self& self, Post post)
     if (TRY(store::find_version(tx, self.id, post.entity, post.id, post.version.id)) != 0)
         return post;
     TRY(store::insert_version(tx, self.id, post));
+    // Apps are not told of what moves in (section 4.5.2), but an app may be among it.
+    if (ours && base == type::kAppBase)
+        TRY(follow_app_hook(tx, self, post));
     TRY(rebuild(tx, self, post, base));
     return post;
 }

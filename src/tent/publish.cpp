@@ -8,6 +8,7 @@
 #include <bivouac/store/relationships.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/groups.h>
+#include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
 
@@ -108,6 +109,7 @@ Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver de
     drop_redundant(post);
     post.version.id = version_id_of(post);
     int64_t row = TRY(store::insert_version(tx, self.id, post));
+    TRY(notify_apps(tx, self, post, row));
     if (deliver == Deliver::ByRules)
         TRY(queue_for(tx, self, row, TRY(recipients(tx, self, post))));
     return post;

@@ -8,6 +8,7 @@
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/tent/notifications.h>
 #include <bivouac/tent/receive.h>
 #include <bivouac/tent/relationships.h>
 
@@ -164,7 +165,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         if (TRY(store::count_versions_by(tx, self.id, peer)) >= limits::kHeldPostsPerPeer)
             return fail(ErrorKind::TooMany, "too many posts from somebody who is not approved");
     }
-    TRY(store::insert_version(tx, self.id, post));
+    TRY(notify_apps(tx, self, post, TRY(store::insert_version(tx, self.id, post))));
     out.stored = true;
 
     if (base == type::kDeleteBase)

@@ -8,6 +8,7 @@
 #include <bivouac/store/credentials.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
 #include <bivouac/tor/reach.h>
@@ -109,7 +110,7 @@ Result<void> store_theirs(store::WriteTx& tx, const Self& self, const TheirSide&
     for (const Post* post : {&theirs.meta, &theirs.relationship})
         if (!post->id.empty() &&
             TRY(store::find_version(tx, self.id, post->entity, post->id, post->version.id)) == 0)
-            TRY(store::insert_version(tx, self.id, *post));
+            TRY(notify_apps(tx, self, *post, TRY(store::insert_version(tx, self.id, *post))));
     return {};
 }
 
