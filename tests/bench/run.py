@@ -36,6 +36,8 @@ PASSPHRASE = "words for the bench"
 MIB = 1 << 20
 ATTACHMENT = 10 * MIB
 STATUS_MEDIA = tent.POST_TYPE + '; type="%s"' % tent.STATUS
+NOTE = "https://vendor.example/types/note/v0#"  # may be longer than a status
+NOTE_MEDIA = tent.POST_TYPE + '; type="%s"' % NOTE
 TARGETS = ["src/bivouac", "tests/bench/bench_load", "tests/bench/bench_constant", "tests/bench/bench_fill",
            "tests/bench/bench_raw", "tests/bench/libslow_sync.so"]
 
@@ -358,8 +360,8 @@ def create_arguments(bench, node):
     path = os.path.join(bench.top, "post.json")
     frame = '{"type":"%s","content":{"text":"%s"}}'
     with open(path, "w") as file:
-        file.write(frame % (tent.STATUS, "t" * (1024 - len(frame % (tent.STATUS, "")))))
-    return ["--method", "POST", "--body", path, "--header", "Content-Type: " + STATUS_MEDIA, "--hash", STATUS_MEDIA,
+        file.write(frame % (NOTE, "t" * (1024 - len(frame % (NOTE, "")))))
+    return ["--method", "POST", "--body", path, "--header", "Content-Type: " + NOTE_MEDIA, "--hash", NOTE_MEDIA,
             "--most", "10000"] + node.signing
 
 
