@@ -244,6 +244,7 @@ Result<void> Node::Impl::open_listeners()
                 return std::move(listening).error().in("listening for the onion");
             api->add_site(listening->id, {tent::Self::of(entity), {entity.onion + ".onion", entity.onion + ".onion:80"},
                                           false});
+            relay->avoid_address(listening->address);
             if (first)
                 onion_target = listening->address;
         }
@@ -255,6 +256,7 @@ Result<void> Node::Impl::open_listeners()
         auto listening = front->listen({"127.0.0.1:" + std::to_string(*local_port), false, 0600});
         if (!listening.ok())
             return std::move(listening).error().in("listening for the local API");
+        relay->avoid_address(listening->address);
         std::string port = port_of(listening->address);
         api->add_site(listening->id, {self, {"127.0.0.1:" + port, "localhost:" + port}, true});
         board.change([&](Status& s) { s.local_api = "http://" + listening->address; });
@@ -285,6 +287,7 @@ Result<void> Node::Impl::open_control_socket()
 void Node::Impl::start_tor(std::string target)
 {
     tor::TorOptions options = tor_options(config);
+    relay->avoid_address(options.control_address);
     board.change([&](Status& s) { s.tor_mode = mode_name(options.mode); });
     log::info(options.mode == tor::TorOptions::Mode::Child     ? "starting a tor of our own"
               : options.mode == tor::TorOptions::Mode::Control ? "using the running tor"

@@ -56,6 +56,11 @@ private:
         if (address.ss_family == AF_UNIX)
             return std::strcmp(reinterpret_cast<const sockaddr_un&>(other).sun_path,
                                reinterpret_cast<const sockaddr_un&>(address).sun_path) == 0;
+        if (address.ss_family == AF_INET6) {
+            const auto& a = reinterpret_cast<const sockaddr_in6&>(other);
+            const auto& b = reinterpret_cast<const sockaddr_in6&>(address);
+            return std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0 && a.sin6_port == b.sin6_port;
+        }
         const auto& a = reinterpret_cast<const sockaddr_in&>(other);
         const auto& b = reinterpret_cast<const sockaddr_in&>(address);
         return a.sin_addr.s_addr == b.sin_addr.s_addr && a.sin_port == b.sin_port;
@@ -129,7 +134,7 @@ Result<Url> checked_url(const std::string& text, bool direct_loopback)
         url_part(url.get(), CURLUPART_OPTIONS))
         return refused("it names a user");
     auto host = url_part(url.get(), CURLUPART_HOST);
-    if (direct_loopback && host != "127.0.0.1" && host != "localhost")
+    if (direct_loopback && host != "127.0.0.1" && host != "localhost" && host != "[::1]")
         return refused("it does not lead to this machine");
     if (!direct_loopback && (!host || !tor::is_valid_onion_host(*host)))
         return refused("its host is not a version 3 onion address");
@@ -209,9 +214,18 @@ void init_curl_once()
 Proxy loopback_target(CURLU* url)
 {
     Proxy target;
+    const auto port = static_cast<uint16_t>(std::stoul(url_part(url, CURLUPART_PORT).value_or("80")));
+    if (url_part(url, CURLUPART_HOST) == "[::1]") {
+        auto& to = reinterpret_cast<sockaddr_in6&>(target.address);
+        to.sin6_family = AF_INET6;
+        to.sin6_port = htons(port);
+        to.sin6_addr = in6addr_loopback;
+        target.length = sizeof to;
+        return target;
+    }
     auto& to = reinterpret_cast<sockaddr_in&>(target.address);
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(std::stoul(url_part(url, CURLUPART_PORT).value_or("80"))));
+    to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     target.length = sizeof to;
     return target;

@@ -42,7 +42,7 @@ Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string
         out.url = request.url;
         out.body = request.body;
         out.isolation = isolation_.for_pair(self.entity, peer);
-        out.direct_loopback = tor::way_to(split.host) == tor::Way::Direct;
+        out.direct_loopback = request.direct_loopback || tor::way_to(split.host) == tor::Way::Direct;
         out.timeout_ms = request.timeout_ms;
         out.limit_bytes = request.limit_bytes;
         if (request.to_spool)

@@ -41,6 +41,7 @@ struct PeerRequest {
     int64_t timeout_ms = 0;
     uint64_t limit_bytes = 2u << 20;
     bool to_spool = false;
+    bool direct_loopback = false;  // to an app on this machine
 };
 
 struct Discovered {

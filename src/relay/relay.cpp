@@ -14,6 +14,7 @@
 #include <map>
 #include <set>
 
+#include "app_notifier.h"
 #include "backoff.h"
 #include "handshake.h"
 #include "peer_client.h"
@@ -133,6 +134,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     PeerClient peers;
     Background background;
     std::map<int64_t, tent::Self> entities;
+    std::shared_ptr<AppNotifier> apps;
 
     bool has_proxy = false;
     bool stopping = false;
@@ -177,6 +179,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
     void pump()
     {
+        apps->pump();  // whatever calls us may have stored posts
         if (stopping || !has_proxy)
             return;
         if (pumping) {
@@ -564,7 +567,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
     void check_stopped()
     {
-        if (!stopping || !stopped || pumping || !running.empty() || answering > 0 || helloing > 0)
+        if (!stopping || !stopped || pumping || apps->busy() || !running.empty() || answering > 0 || helloing > 0)
             return;
         abort_timer.cancel();
         look_timer.cancel();
@@ -574,8 +577,14 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
 Relay::Relay(EventLoop& loop, store::Store& store, HttpClient& http, Clock& clock, std::string spool_directory,
              std::vector<tent::Self> entities)
-    : impl_(std::make_shared<Impl>(loop, store, http, clock, std::move(spool_directory), std::move(entities)))
+    : impl_(std::make_shared<Impl>(loop, store, http, clock, std::move(spool_directory), entities))
 {
+    auto idle = [weak = std::weak_ptr(impl_)] {
+        if (auto impl = weak.lock())
+            impl->check_stopped();
+    };
+    impl_->apps = std::make_shared<AppNotifier>(loop, store, http, clock, std::move(entities), std::move(idle));
+    wake();  // apps on this machine need no tor
 }
 
 Relay::~Relay() = default;
@@ -587,6 +596,8 @@ void Relay::set_proxy(const std::string& socks_address)
         log::error("tor's SOCKS address cannot be used: " + set.error().detail);
         impl_->has_proxy = false;
     }
+    avoid_address(socks_address);
+    impl_->apps->set_tor(impl_->has_proxy);
     impl_->pump();
 }
 
@@ -618,6 +629,12 @@ void Relay::wake()
         if (auto impl = weak.lock())
             impl->pump();
     });
+}
+
+void Relay::avoid_address(const std::string& address)
+{
+    if (address.starts_with("127.0.0.1:"))
+        impl_->apps->avoid_port(address.substr(address.rfind(':') + 1));
 }
 
 void Relay::peer_seen(int64_t owner, std::string peer)
@@ -659,6 +676,7 @@ void Relay::stop(int64_t grace_ms, std::function<void()> done)
     impl_->stopping = true;
     impl_->stopped = std::move(done);
     impl_->look_timer.cancel();
+    impl_->apps->stop();
     impl_->abort_timer = impl_->loop.after(grace_ms, [raw = impl_.get()] { raw->http.stop(); });
     impl_->loop.post([weak = std::weak_ptr(impl_)] {
         if (auto impl = weak.lock())

@@ -100,11 +100,12 @@ Result<std::vector<DueApp>> due_apps(ReadTx& tx, int64_t now_ms, int64_t limit)
     return out;
 }
 
-Result<std::optional<int64_t>> next_app_due_at(ReadTx& tx)
+Result<std::optional<int64_t>> next_app_due_at(ReadTx& tx, int64_t now_ms)
 {
     auto select = tx.prepare(R"(
-        SELECT min(h.next_try_at) FROM app_hooks h
-        WHERE EXISTS (SELECT 1 FROM app_notifications n WHERE n.owner = h.owner AND n.app_post = h.app_post))");
+        SELECT min(h.next_try_at) FROM app_hooks h WHERE h.next_try_at > :now
+          AND EXISTS (SELECT 1 FROM app_notifications n WHERE n.owner = h.owner AND n.app_post = h.app_post))");
+    select.bind(":now", now_ms);
     if (!TRY(select.step()) || select.is_null(0))
         return std::optional<int64_t>();
     return std::optional<int64_t>(select.integer(0));

@@ -561,6 +561,14 @@ class FakeTorNet:
         self.tors[name] = FakeTor(self, name, method).start()
         return self.tors[name]
 
+    def service(self, name, port):
+        """The onion (without suffix) of a program of the test's own that listens on that port."""
+        expanded = expand(hashlib.sha256((self.seed + name).encode()).digest())
+        onion = _Onion(self.node(name + "-tor"), None, {80: "%s:%d" % (HOST, port)}, expanded)
+        onion.published = True
+        self.routes[self.address(expanded)] = onion
+        return self.address(expanded)
+
     def stop(self):
         if not self.thread.is_alive():
             return

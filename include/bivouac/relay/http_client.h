@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Outbound HTTP through Tor's SOCKS port: libcurl's multi-socket interface on our loop. There is one place
 // that makes a request handle, and it refuses to make one without a loopback SOCKS proxy or for a host that
-// is not a valid v3 onion; but for requests that say so and go to 127.0.0.1. No redirects are followed, no name is
+// is not a valid v3 onion; but for requests that say so and go to this machine. No redirects are followed, no name is
 // ever resolved here.
 // Loop thread only.
 #pragma once
@@ -26,7 +26,8 @@ struct OutRequest {
     std::vector<net::Header> headers;
     std::string body;
     tor::Isolation isolation;            // which circuit
-    // Not through Tor: to a program on this machine, http://127.0.0.1[:PORT] or http://localhost[:PORT] and nothing else.
+    // Not through Tor: to a program on this machine, http://127.0.0.1[:PORT], http://[::1][:PORT] or
+    // http://localhost[:PORT] and nothing else.
     bool direct_loopback = false;
     uint64_t limit_bytes = 4u << 20;     // of the response body; beyond: TooLarge
     int64_t timeout_ms = 120'000;        // for all of it

@@ -39,6 +39,10 @@ public:
     // signed request.
     void onion_is_published(int64_t owner);
 
+    // "127.0.0.1:PORT" where we or tor listen: apps are not told anything there.
+    void avoid_address(const std::string& address);
+
+    // There is something new for peers or for apps.
     void wake();
     // A request signed by that peer came in: she is there, so what waits for her is due.
     void peer_seen(int64_t owner, std::string peer);

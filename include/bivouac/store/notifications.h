@@ -35,7 +35,8 @@ struct DueApp {
     std::string app_post;
 };
 Result<std::vector<DueApp>> due_apps(ReadTx& tx, int64_t now_ms, int64_t limit);
-Result<std::optional<int64_t>> next_app_due_at(ReadTx& tx);
+// When the next one that waits is due, of those that are not due yet.
+Result<std::optional<int64_t>> next_app_due_at(ReadTx& tx, int64_t now_ms);
 
 struct Notification {
     int64_t id = 0;

@@ -2,6 +2,8 @@
 // HttpClient through a SOCKS server of the test's own.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -750,23 +752,29 @@ TEST_CASE("a finished request starts the next one")
 namespace
 {
 
-// Answers one request on 127.0.0.1 and remembers its head.
+// Answers one request on 127.0.0.1 or ::1 and remembers its head.
 struct LoopbackServer {
-    int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listener = -1;
     uint16_t port = 0;
     std::string head;
     std::thread thread;
 
-    LoopbackServer()
+    explicit LoopbackServer(int family)
     {
+        listener = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in at{};
         at.sin_family = AF_INET;
         at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof at;
-        REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&at), length) == 0);
+        sockaddr_in6 at6{};
+        at6.sin6_family = AF_INET6;
+        at6.sin6_addr = in6addr_loopback;
+        const bool six = family == AF_INET6;
+        auto* address = six ? reinterpret_cast<sockaddr*>(&at6) : reinterpret_cast<sockaddr*>(&at);
+        socklen_t length = six ? sizeof at6 : sizeof at;
+        REQUIRE(::bind(listener, address, length) == 0);
         REQUIRE(::listen(listener, 4) == 0);
-        REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &length) == 0);
-        port = ntohs(at.sin_port);
+        REQUIRE(::getsockname(listener, address, &length) == 0);
+        port = ntohs(six ? at6.sin6_port : at.sin_port);
         thread = std::thread([this] {
             const int fd = ::accept(listener, nullptr, nullptr);
             char buffer[4096];
@@ -804,12 +812,16 @@ OutRequest direct(const std::string& authority, const std::string& target = "/")
 
 TEST_CASE("a direct request goes to this machine, without tor and whatever the environment says (section 6.7)")
 {
-    for (const char* host : {"127.0.0.1", "localhost"}) {
+    // A machine without IPv6 has no ::1 to go to.
+    const bool six = std::ifstream("/proc/net/if_inet6").peek() != std::ifstream::traits_type::eof();
+    for (const std::string host : {"127.0.0.1", "localhost", "[::1]"}) {
         CAPTURE(host);
-        LoopbackServer there;
+        if (host == "[::1]" && !six)
+            continue;
+        LoopbackServer there(host == "[::1]" ? AF_INET6 : AF_INET);
         Fixture f;
         ::setenv("http_proxy", "http://127.0.0.1:1", 1);
-        auto results = f.fetch_all({direct(std::string(host) + ":" + std::to_string(there.port), "/hook?x=1")});
+        auto results = f.fetch_all({direct(host + ":" + std::to_string(there.port), "/hook?x=1")});
         ::unsetenv("http_proxy");
         REQUIRE(results[0].ok());
         CHECK(results[0]->body == "here");
@@ -822,7 +834,8 @@ TEST_CASE("a direct request elsewhere is refused, and so is a request to this ma
 {
     Fixture f;
     for (const std::string authority :
-         {"127.0.0.1.example", "127.0.0.2:80", "example.org", "[::1]:80", "user@127.0.0.1", "0.0.0.0", "2130706433x"}) {
+         {"127.0.0.1.example", "127.0.0.2:80", "example.org", "[::2]:80", "[::ffff:127.0.0.1]:80", "user@127.0.0.1",
+          "0.0.0.0", "2130706433x"}) {
         auto results = f.fetch_all({direct(authority)});
         CAPTURE(authority);
         REQUIRE_FALSE(results[0].ok());
