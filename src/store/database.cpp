@@ -64,10 +64,19 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     std::string pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                           "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-" +
                           std::to_string(cache_kib) + ";";
-    // One connection writes and checkpoints: the WAL-reset fault of SQLite before 3.51.3 needs two.
-    pragmas += access == Access::ReadOnly ? "PRAGMA wal_autocheckpoint=0; PRAGMA query_only=ON;"
-                                          : "PRAGMA wal_autocheckpoint=1000;";
+    // One connection writes and checkpoints: the WAL-reset fault of SQLite before 3.51.3 needs two. It does so when
+    // the Store says.
+    pragmas += "PRAGMA wal_autocheckpoint=0;";
+    if (access == Access::ReadOnly)
+        pragmas += "PRAGMA query_only=ON;";
     TRY(database->execute(pragmas));
+    sqlite3_wal_hook(
+        database->db_,
+        [](void* self, sqlite3*, const char*, int pages) {
+            static_cast<Database*>(self)->wal_pages_ = pages;
+            return SQLITE_OK;
+        },
+        database.get());
     sqlite3_db_config(database->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_limit(database->db_, SQLITE_LIMIT_LENGTH, 64 << 20);
     return database;
@@ -89,22 +98,42 @@ Result<void> Database::execute(std::string_view sql)
 
 Result<int64_t> Database::integer(std::string_view sql)
 {
-    sqlite3_stmt* statement = take(sql);
-    int code = sqlite3_step(statement);
-    int64_t value = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    give_back(statement);
+    const Taken taken = take(sql);
+    int code = sqlite3_step(taken.statement);
+    int64_t value = code == SQLITE_ROW ? sqlite3_column_int64(taken.statement, 0) : 0;
+    give_back(taken);
     if (code != SQLITE_ROW)
         return error("reading a number");
     return value;
 }
 
-sqlite3_stmt* Database::take(std::string_view sql)
+Result<void> Database::run(std::string_view sql)
 {
-    auto& idle = cache_[std::string(sql)];
-    if (!idle.empty()) {
-        auto* statement = idle.back();
-        idle.pop_back();
-        return statement;
+    const Taken taken = take(sql);
+    const int code = sqlite3_step(taken.statement);
+    // Before the reset, which may change what the connection says of the failure.
+    Result<void> result;
+    if (code != SQLITE_DONE && code != SQLITE_ROW)
+        result = error("database");
+    give_back(taken);
+    return result;
+}
+
+Database::Taken Database::take(std::string_view sql)
+{
+    auto entry = cache_.find(sql);
+    if (entry == cache_.end()) {
+        // Feeds have as many texts as strangers think of filters.
+        if (cache_.size() >= kCachedTexts)
+            forget();
+        entry = cache_.try_emplace(std::string(sql)).first;
+    }
+    Cached& cached = entry->second;
+    ++cached.taken;
+    if (!cached.idle.empty()) {
+        auto* statement = cached.idle.back();
+        cached.idle.pop_back();
+        return {statement, &cached};
     }
     sqlite3_stmt* statement = nullptr;
     if (sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
@@ -114,30 +143,39 @@ sqlite3_stmt* Database::take(std::string_view sql)
                      sql.data());
         std::abort();
     }
-    return statement;
+    return {statement, &cached};
 }
 
-void Database::give_back(sqlite3_stmt* statement)
+void Database::give_back(Taken taken)
 {
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    // Feeds have as many texts as strangers think of filters.
-    if (cache_.size() > kCachedTexts)
-        forget();
-    cache_[sqlite3_sql(statement)].push_back(statement);
+    sqlite3_reset(taken.statement);
+    sqlite3_clear_bindings(taken.statement);
+    --taken.from->taken;
+    taken.from->idle.push_back(taken.statement);
 }
 
 void Database::forget()
 {
-    for (auto& [sql, statements] : cache_)
-        for (auto* statement : statements)
+    for (auto entry = cache_.begin(); entry != cache_.end();) {
+        for (auto* statement : entry->second.idle)
             sqlite3_finalize(statement);
-    cache_.clear();
+        entry->second.idle.clear();
+        entry = entry->second.taken == 0 ? cache_.erase(entry) : std::next(entry);
+    }
 }
 
 Error Database::error(std::string_view doing) const
 {
     return error_of(db_, sqlite3_errcode(db_), doing);
+}
+
+Result<void> Database::checkpoint()
+{
+    wal_pages_ = 0;
+    const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (code != SQLITE_OK && code != SQLITE_BUSY)
+        return error("bringing the log to the file");
+    return {};
 }
 
 bool Database::in_autocommit() const
@@ -150,13 +188,19 @@ bool Database::in_autocommit() const
 Statement::Statement(Statement&& other) noexcept
     : database_(other.database_)
     , statement_(std::exchange(other.statement_, nullptr))
+    , cached_(other.cached_)
 {
 }
 
 Statement::~Statement()
 {
     if (statement_)
-        database_->give_back(statement_);
+        database_->give_back({statement_, static_cast<Database::Cached*>(cached_)});
+}
+
+void Statement::reset()
+{
+    sqlite3_reset(statement_);
 }
 
 namespace {
@@ -244,7 +288,8 @@ bool Statement::is_null(int column) const
 
 Statement ReadTx::prepare(std::string_view sql)
 {
-    return Statement(database_, database_.take(sql));
+    const Database::Taken taken = database_.take(sql);
+    return Statement(database_, taken.statement, taken.from);
 }
 
 int64_t WriteTx::last_insert_id() const

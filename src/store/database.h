@@ -28,21 +28,43 @@ public:
     // Statements without parameters, several separated by semicolons.
     Result<void> execute(std::string_view sql);
     Result<int64_t> integer(std::string_view sql);
+    // One statement without parameters and rows, kept ready for the next time.
+    Result<void> run(std::string_view sql);
 
+    // The statements of one text: those nobody uses, and how many are in use.
+    struct Cached {
+        std::vector<sqlite3_stmt*> idle;
+        size_t taken = 0;
+    };
+    struct Taken {
+        sqlite3_stmt* statement = nullptr;
+        Cached* from = nullptr;
+    };
     // Out of the cache, or new; give_back() when done. Our own SQL always compiles: aborts otherwise.
-    sqlite3_stmt* take(std::string_view sql);
-    void give_back(sqlite3_stmt* statement);
+    Taken take(std::string_view sql);
+    void give_back(Taken taken);
 
     Error error(std::string_view doing) const;  // from the connection's last failure
     bool in_autocommit() const;                  // no transaction is open
+
+    // Pages that the last commit left in the write-ahead log.
+    int wal_pages() const { return wal_pages_; }
+    // Brings them to the main file, as far as no reader is in the way. Nothing does so by itself.
+    Result<void> checkpoint();
     sqlite3* handle() { return db_; }
 
 private:
     static constexpr size_t kCachedTexts = 500;
     Database() = default;
-    void forget();  // all cached statements
+    void forget();  // all statements that nobody uses
+
+    struct TextHash {
+        using is_transparent = void;
+        size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    };
     sqlite3* db_ = nullptr;
-    std::unordered_map<std::string, std::vector<sqlite3_stmt*>> cache_;
+    int wal_pages_ = 0;
+    std::unordered_map<std::string, Cached, TextHash, std::equal_to<>> cache_;  // its nodes stay where they are
 };
 
 }  // namespace bivouac::store

@@ -250,6 +250,26 @@ Statement prepare_text(ReadTx& tx, const Audience& audience)
     return select;
 }
 
+Result<std::optional<PostText>> read_text(Statement& select, int64_t version_row, const Audience& audience)
+{
+    select.bind(":version", version_row);
+    if (!TRY(select.step()))
+        return std::optional<PostText>();
+    PostText out;
+    out.version_row = version_row;
+    out.author = select.text(0);
+    out.id = select.text(1);
+    out.type = select.text(2);
+    out.version_id = select.text(3);
+    out.is_public = select.integer(4) != 0;
+    out.json = select.text(5);
+    if (select.integer(6) != 0) {
+        Post post = TRY(parse_post(out.json));
+        out.json = write_post(post, audience);
+    }
+    return std::optional<PostText>(std::move(out));
+}
+
 }  // namespace
 
 Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
@@ -325,22 +345,7 @@ Result<std::optional<Post>> load_post(ReadTx& tx, int64_t owner, std::string_vie
 Result<std::optional<PostText>> load_version_text(ReadTx& tx, int64_t version_row, const Audience& audience)
 {
     Statement select = prepare_text(tx, audience);
-    select.bind(":version", version_row);
-    if (!TRY(select.step()))
-        return std::optional<PostText>();
-    PostText out;
-    out.version_row = version_row;
-    out.author = select.text(0);
-    out.id = select.text(1);
-    out.type = select.text(2);
-    out.version_id = select.text(3);
-    out.is_public = select.integer(4) != 0;
-    out.json = select.text(5);
-    if (select.integer(6) != 0) {
-        Post post = TRY(parse_post(out.json));
-        out.json = write_post(post, audience);
-    }
-    return std::optional<PostText>(std::move(out));
+    return read_text(select, version_row, audience);
 }
 
 Result<std::optional<PostText>> load_post_text(ReadTx& tx, int64_t owner, std::string_view author,
@@ -369,9 +374,13 @@ Result<FeedText> load_feed_text(ReadTx& tx, int64_t owner, const FeedQuery& quer
     PageRows rows = TRY(read_page(tx, owner, query, viewer));
     FeedText page;
     page.ends = std::move(rows.ends);
-    for (int64_t version : rows.versions)
-        if (auto post = TRY(load_version_text(tx, version, audience)))
+    page.posts.reserve(rows.versions.size());
+    Statement select = prepare_text(tx, audience);
+    for (int64_t version : rows.versions) {
+        if (auto post = TRY(read_text(select, version, audience)))
             page.posts.push_back(std::move(*post));
+        select.reset();
+    }
     return page;
 }
 

@@ -4,6 +4,8 @@
 #include <bivouac/base/log.h>
 #include <bivouac/store/store.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -19,10 +21,22 @@ namespace {
 // What one commit takes at most: enough that a slow disk (10 ms a sync) still gives thousands of writes a second.
 constexpr size_t kBatch = 64;
 
+// Those who wrote last time write again as soon as they are answered. A commit waits for as many as there were, but
+// not longer than this part of the time that a commit takes: together they are done earlier than one by one.
+constexpr int kGatherPart = 4;
+constexpr auto kGatherLongest = std::chrono::milliseconds(5);
+
+// A checkpoint costs two or three syncs, so it waits for a moment when nobody writes, but not for ever: 16 MiB of log.
+constexpr int kCheckpointPages = 1000;
+constexpr int kWalPagesAtMost = 4000;
+constexpr auto kNobodyWrites = std::chrono::milliseconds(20);
+
 struct Job {
     std::function<Result<void>(WriteTx&)> function;
     std::function<void(Result<void>)> done;
 };
+
+using Steady = std::chrono::steady_clock;
 
 }  // namespace
 
@@ -31,6 +45,10 @@ struct Store::Impl {
     std::unique_ptr<Database> writer;
     BoundedQueue<Job> queue;
     std::thread thread;
+    // Writer thread only.
+    size_t last_batch = 1;
+    size_t expected = 1;
+    Steady::duration commit_took{};
 
     std::mutex readers_mutex;
     std::condition_variable reader_free;
@@ -40,16 +58,41 @@ struct Store::Impl {
 
     void run()
     {
-        while (auto first = queue.pop()) {
+        while (auto first = next()) {
             std::vector<Job> batch;
             batch.push_back(std::move(*first));
-            while (batch.size() < kBatch) {
-                auto next = queue.try_pop();
-                if (!next)
-                    break;
-                batch.push_back(std::move(*next));
-            }
+            gather(batch);
+            const auto began = Steady::now();
             commit(batch);
+            commit_took = Steady::now() - began;
+            expected = std::max(batch.size(), last_batch);
+            last_batch = batch.size();
+        }
+    }
+
+    // The next job; what is to be done between jobs is done here.
+    std::optional<Job> next()
+    {
+        if (writer->wal_pages() < kCheckpointPages)
+            return queue.pop();
+        if (writer->wal_pages() < kWalPagesAtMost)
+            if (auto job = queue.pop_until(Steady::now() + kNobodyWrites))
+                return job;
+        // A full disk, say: what is in the log is safe there, and the next commit's log asks again.
+        if (auto done = writer->checkpoint(); !done.ok())
+            log::warning(done.error().detail);
+        return queue.pop();
+    }
+
+    void gather(std::vector<Job>& batch)
+    {
+        const auto patience = std::min<Steady::duration>(commit_took / kGatherPart, kGatherLongest);
+        const auto deadline = Steady::now() + patience;
+        while (batch.size() < kBatch) {
+            auto next = batch.size() < expected ? queue.pop_until(deadline) : queue.try_pop();
+            if (!next)
+                break;
+            batch.push_back(std::move(*next));
         }
     }
 
@@ -57,7 +100,7 @@ struct Store::Impl {
     {
         std::vector<Result<void>> results;
         std::vector<std::function<void()>> actions;
-        Result<void> began = writer->execute("BEGIN IMMEDIATE");
+        Result<void> began = writer->run("BEGIN IMMEDIATE");
         for (auto& job : batch) {
             results.push_back(began.ok() ? run_one(job, actions) : began);
             if (!began.ok() || !writer->in_autocommit())
@@ -68,12 +111,12 @@ struct Store::Impl {
                 if (result.ok())
                     result = results.back();
             actions.clear();
-            began = writer->execute("BEGIN IMMEDIATE");
+            began = writer->run("BEGIN IMMEDIATE");
         }
         if (began.ok()) {
-            Result<void> committed = writer->execute("COMMIT");
+            Result<void> committed = writer->run("COMMIT");
             if (!committed.ok()) {
-                (void)writer->execute("ROLLBACK").ok();
+                (void)writer->run("ROLLBACK").ok();
                 actions.clear();
                 for (auto& result : results)
                     if (result.ok())
@@ -88,7 +131,7 @@ struct Store::Impl {
 
     Result<void> run_one(Job& job, std::vector<std::function<void()>>& actions)
     {
-        TRY(writer->execute("SAVEPOINT job"));
+        TRY(writer->run("SAVEPOINT job"));
         WriteTx tx(*writer, clock.now_ms());
         Result<void> result = fail(ErrorKind::Internal, "a write failed");
         try {
@@ -99,12 +142,12 @@ struct Store::Impl {
         }
         if (!result.ok()) {
             if (!writer->in_autocommit()) {
-                (void)writer->execute("ROLLBACK TO job").ok();
-                (void)writer->execute("RELEASE job").ok();
+                (void)writer->run("ROLLBACK TO job").ok();
+                (void)writer->run("RELEASE job").ok();
             }
             return result;
         }
-        TRY(writer->execute("RELEASE job"));
+        TRY(writer->run("RELEASE job"));
         for (auto& action : tx.actions_)
             actions.push_back(std::move(action));
         return result;
@@ -170,7 +213,7 @@ Result<void> Store::read_blocking(const std::function<void(ReadTx&)>& function)
         reader = std::move(impl_->readers.back());
         impl_->readers.pop_back();
     }
-    Result<void> result = reader->execute("BEGIN");
+    Result<void> result = reader->run("BEGIN");
     if (result.ok()) {
         try {
             ReadTx tx(*reader, impl_->clock.now_ms());
@@ -179,7 +222,7 @@ Result<void> Store::read_blocking(const std::function<void(ReadTx&)>& function)
             log::error("an exception reached a reader");
             result = fail(ErrorKind::Internal, "a read failed");
         }
-        (void)reader->execute("COMMIT").ok();
+        (void)reader->run("COMMIT").ok();
     }
     {
         std::lock_guard lock(impl_->readers_mutex);

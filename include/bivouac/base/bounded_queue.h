@@ -2,6 +2,7 @@
 // A queue between threads with a limit and a close. Full means the sender is told, never that memory grows.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -52,6 +53,14 @@ public:
     std::optional<T> try_pop()
     {
         std::unique_lock lock(mutex_);
+        return take(lock);
+    }
+
+    // Waits until `deadline`.
+    std::optional<T> pop_until(std::chrono::steady_clock::time_point deadline)
+    {
+        std::unique_lock lock(mutex_);
+        ready_.wait_until(lock, deadline, [this] { return closed_ || !items_.empty(); });
         return take(lock);
     }
 

@@ -19,8 +19,8 @@ namespace bivouac::store {
 
 struct StoreOptions {
     int readers = 4;
-    int cache_kib_writer = 16 << 10;
-    int cache_kib_reader = 16 << 10;
+    int cache_kib_writer = 8 << 10;
+    int cache_kib_reader = 4 << 10;
     size_t queue = 1024;  // writes waiting; beyond: the caller waits
 };
 

@@ -35,6 +35,7 @@ public:
 
     Result<bool> step();  // true: there is a row
     Result<void> run();   // to the end, rows ignored
+    void reset();         // to step through it once more; bound values stay
 
     int64_t integer(int column) const;
     std::string text(int column) const;
@@ -43,9 +44,15 @@ public:
 
 private:
     friend class ReadTx;
-    Statement(Database& database, sqlite3_stmt* statement) : database_(&database), statement_(statement) {}
+    Statement(Database& database, sqlite3_stmt* statement, void* cached)
+        : database_(&database)
+        , statement_(statement)
+        , cached_(cached)
+    {
+    }
     Database* database_;
     sqlite3_stmt* statement_;
+    void* cached_;  // where in the connection's cache it belongs
 };
 
 class ReadTx {
