@@ -6,33 +6,10 @@
 #include <bivouac/store/relationships.h>
 
 #include <algorithm>
-#include <deque>
-#include <mutex>
-#include <unordered_set>
+
+#include "nonces.h"
 
 namespace bivouac::auth {
-
-// Remembers (id, ts, nonce) for as long as a request with that ts could still be fresh. Bounded: when full,
-// the request is refused, not forgotten.
-struct Authenticator::Nonces {
-    std::mutex mutex;
-    std::unordered_set<std::string> seen;
-    std::deque<std::pair<int64_t, std::string>> by_time;  // when it may be forgotten, seconds
-
-    bool first_time(const HawkHeader& header, int64_t now)
-    {
-        std::string key = header.id + "\n" + std::to_string(header.ts) + "\n" + header.nonce;
-        std::lock_guard lock(mutex);
-        while (!by_time.empty() && by_time.front().first < now) {
-            seen.erase(by_time.front().second);
-            by_time.pop_front();
-        }
-        if (seen.size() >= limits::kNoncesRemembered || !seen.insert(key).second)
-            return false;
-        by_time.emplace_back(now + 2 * limits::kHawkSkewSeconds + 1, std::move(key));
-        return true;
-    }
-};
 
 namespace {
 
@@ -127,7 +104,7 @@ Authenticator::Authenticator(store::Store& store, Clock& clock)
     : store_(store)
     , clock_(clock)
     , started_at_(clock.now_ms() / 1000)
-    , nonces_(std::make_unique<Nonces>())
+    , nonces_(std::make_unique<Nonces>(limits::kNoncesRemembered))
 {
 }
 
@@ -162,7 +139,7 @@ std::variant<Authenticated, AuthFailure> Authenticator::authenticate(const net::
         if (header->ts < now - limits::kHawkSkewSeconds || header->ts > now + limits::kHawkSkewSeconds ||
             header->ts <= started_at_)
             return AuthFailure{401, write_stale_challenge(key, std::max(now, started_at_ + 1)), "Stale timestamp"};
-        if (!nonces_->first_time(*header, now))
+        if (!nonces_->first_time(header->id, header->ts, header->nonce, now))
             return refused();
         if (!header->hash.empty()) {
             auto hash = payload_hash(request);

@@ -18,6 +18,8 @@
 
 namespace bivouac::auth {
 
+class Nonces;
+
 struct Authenticated {
     Principal principal;
     // Server-Authorization for a response with this content type and body; empty for anonymous and bewit.
@@ -44,7 +46,6 @@ public:
                                                           std::string_view bewit_id, std::string_view bewit_key);
 
 private:
-    struct Nonces;
     store::Store& store_;
     Clock& clock_;
     int64_t started_at_;  // seconds

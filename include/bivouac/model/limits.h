@@ -27,7 +27,7 @@ constexpr size_t kNameLength = 255;    // attachment names, categories, content 
 // Tent 0.3, section 5: 60 s of clock difference either way, so a nonce matters for 120 s.
 constexpr int64_t kHawkSkewSeconds = 60;
 constexpr size_t kNonceLength = 128;
-constexpr size_t kNoncesRemembered = 200'000;
+constexpr size_t kNoncesRemembered = 1'000'000;  // of 8 bytes: 30 MB when full
 
 // A delivery is tried for two weeks: onions come and go with their owners' laptops.
 constexpr int64_t kDeliveryPatienceMs = 14LL * 24 * 3600 * 1000;
