@@ -119,6 +119,33 @@ void reduce_list(Json& list, const Json& entity, const Json& id)
     }
 }
 
+// Text of Json::dump() in canonical form: the two differ in what is escaped, and in nothing else.
+void append_canonical(std::string& out, std::string_view dumped)
+{
+    for (size_t at = 0; at < dumped.size();) {
+        const size_t escape = dumped.find('\\', at);
+        out += dumped.substr(at, escape - at);
+        if (escape == std::string_view::npos)
+            return;
+        const char kind = dumped[escape + 1];
+        at = escape + 2;
+        switch (kind) {
+        case 'b': out += '\b'; break;
+        case 'f': out += '\f'; break;
+        case 'n': out += '\n'; break;
+        case 'r': out += '\r'; break;
+        case 't': out += '\t'; break;
+        case 'u':  // dump() escapes control characters only: \u00XX
+            out += static_cast<char>(std::stoi(std::string(dumped.substr(at, 4)), nullptr, 16));
+            at += 4;
+            break;
+        default:
+            out += '\\';
+            out += kind;
+        }
+    }
+}
+
 std::string id_of_text(const std::string& canonical)
 {
     return to_hex(sha512(canonical)).substr(0, 64);
@@ -183,7 +210,23 @@ std::string version_id_of(const Json& post)
 
 std::string version_id_of(const Post& post)
 {
-    return version_id_of(post_to_json(post, Audience::owner()));
+    Json envelope = reduce_post(envelope_to_json(post, Audience::owner()));
+    const bool has_content = !post.content.empty() && post.content != "{}";
+    if (has_content)
+        envelope["content"] = nullptr;  // its place
+    std::string text;
+    text.reserve(post.content.size() + 512);
+    for (const auto& [name, value] : envelope.items()) {
+        text += text.empty() ? "{\"" : ",\"";
+        text += name;
+        text += "\":";
+        if (has_content && name == "content")
+            append_canonical(text, post.content);
+        else
+            write_value(text, value, Escapes::Tent);
+    }
+    text += text.empty() ? "{}" : "}";
+    return kDigestPrefix + id_of_text(text);
 }
 
 bool version_id_verifies(const Json& post, std::string_view claimed)

@@ -341,7 +341,7 @@ Result<Post> parse_post(std::string_view body)
     return post_from_json(object);
 }
 
-Json post_to_json(const Post& post, const Audience& audience)
+Json envelope_to_json(const Post& post, const Audience& audience)
 {
     const bool owner = audience.kind == Audience::Kind::Owner;
     Json out = Json::object();
@@ -349,8 +349,6 @@ Json post_to_json(const Post& post, const Audience& audience)
     put(out, "entity", post.entity);
     put(out, "original_entity", post.original_entity);
     put(out, "type", post.type);
-    if (!post.content.empty())
-        out["content"] = Json::parse(post.content);  // our own text: parse_json let it in
     put(out, "published_at", post.published_at);
     if (owner)
         put(out, "received_at", post.received_at);
@@ -400,9 +398,34 @@ Json post_to_json(const Post& post, const Audience& audience)
     return out;
 }
 
+Json post_to_json(const Post& post, const Audience& audience)
+{
+    Json out = envelope_to_json(post, audience);
+    if (!post.content.empty())
+        out["content"] = Json::parse(post.content);  // our own text: parse_json let it in
+    return out;
+}
+
 std::string write_post(const Post& post, const Audience& audience)
 {
-    return post_to_json(post, audience).dump();
+    Json envelope = envelope_to_json(post, audience);
+    if (post.content.empty())
+        return envelope.dump();
+    // The content is text in the form of dump() already: it takes its place among the members as it is.
+    envelope["content"] = nullptr;
+    std::string out;
+    out.reserve(post.content.size() + 1024);
+    for (const auto& [name, value] : envelope.items()) {
+        out += out.empty() ? "{\"" : ",\"";
+        out += name;
+        out += "\":";
+        if (name == "content")
+            out += post.content;
+        else
+            out += value.dump();
+    }
+    out += '}';
+    return out;
 }
 
 }  // namespace bivouac

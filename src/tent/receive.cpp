@@ -144,7 +144,8 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
     // Who else may read it is her business; we only know that it is not public (section 2.3).
     post.permissions.entities.clear();
     post.permissions.groups.clear();
-    TRY(validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content), MetaOf::Others));
+    if (has_schema(post.type))
+        TRY(validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content), MetaOf::Others));
     for (const auto& a : post.attachments)
         if (a.digest.empty())
             return fail(ErrorKind::Invalid, "Invalid Attributes: an attachment needs a digest");

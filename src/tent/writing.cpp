@@ -54,7 +54,8 @@ void drop_read_only(Post& draft, const Principal& who)
 
 Result<void> check_draft(store::ReadTx& tx, const Self& self, const Post& draft)
 {
-    TRY(validate_content(draft.type, content_of(draft)));
+    if (has_schema(draft.type))
+        TRY(validate_content(draft.type, content_of(draft)));
     return check_groups(tx, self, draft);
 }
 

@@ -69,7 +69,7 @@ struct Post {
     std::string entity;
     std::string original_entity;
     std::string type;
-    std::string content;  // JSON text of an object; empty when absent
+    std::string content;  // JSON text of an object, as Json::dump() writes it; empty when absent
     int64_t published_at = 0;
     int64_t received_at = 0;
     Version version;

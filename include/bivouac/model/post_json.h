@@ -32,6 +32,7 @@ Result<Post> post_from_json(const Json& object);
 Result<Post> parse_post(std::string_view text);
 
 Json post_to_json(const Post& post, const Audience& audience);
+Json envelope_to_json(const Post& post, const Audience& audience);  // the same without its content
 std::string write_post(const Post& post, const Audience& audience);
 
 // An entity URL: http or https, a host, no query, no fragment, within limits.

@@ -69,3 +69,28 @@ TEST_CASE("reducing removes what is not hashed and nothing else (section 3.2)")
     CHECK(canonical_json(reduce_post(post)) ==
           R"({"content":{"empty":{}},"entity":"http://b.onion","id":"p","mentions":[{}],"version":{"published_at":7}})");
 }
+
+TEST_CASE("the version id of a post is that of its JSON, whatever its content holds (section 3.3)")
+{
+    std::string controls;
+    for (char c = 1; c < 0x20; ++c)
+        controls += c;
+    for (const Json& content :
+         {Json(), Json::object(), Json({{"text", controls + "\x7f\"\\/ \\n \\u0041 é \xe2\x80\xa8"}}),
+          Json({{"a", Json::array({1, -1, true, nullptr, "\n", Json::object()})}, {"\\", {{"", ""}, {"\"", "\t"}}}}),
+          Json({{"big", 9223372036854775807}, {"bigger", 18446744073709551615u}})}) {
+        Post post;
+        post.entity = "http://a.example";
+        post.id = "id";
+        post.type = "https://x.example/t/v0#";
+        post.published_at = 1;
+        post.version.published_at = 2;
+        post.content = content.is_null() ? "" : content.dump();
+        CAPTURE(post.content);
+        CHECK(version_id_of(post) == version_id_of(post_to_json(post, Audience::owner())));
+        post.original_entity = "http://b.example";
+        post.mentions.push_back({});
+        post.mentions.back().entity = "http://a.example";
+        CHECK(version_id_of(post) == version_id_of(post_to_json(post, Audience::owner())));
+    }
+}

@@ -28,6 +28,17 @@ TEST_CASE("a whole post goes through the struct and back unchanged, for its owne
     CHECK(post_to_json(*post, Audience::owner()) == Json::parse(kFull));
 }
 
+TEST_CASE("the text of a post is that of its JSON, for every reader")
+{
+    for (const char* text : {kFull, R"({"type":"https://x.example/t#","content":{}})", R"({"type":"https://x.example/t#"})",
+                             R"({"id":"a","type":"https://x.example/t#z","content":{"é":"\u0001\"\\/","n":-1}})"}) {
+        auto post = parse_post(text);
+        REQUIRE(post.ok());
+        for (const auto& audience : {Audience::owner(), Audience::everybody(), Audience::peer("http://b.onion")})
+            CHECK(write_post(*post, audience) == post_to_json(*post, audience).dump());
+    }
+}
+
 TEST_CASE("others see neither times of receipt, app id, reader lists nor private mentions (section 2.3)")
 {
     auto post = parse_post(kFull);
