@@ -237,9 +237,7 @@ net::HttpResponse json_response(const Json& body, const char* content_type)
 
 void add_read_headers(net::HttpResponse& response, bool is_public)
 {
-    Sha256 hash;
-    hash.update(response.body);
-    response.with("ETag", "\"" + to_base64url(hash.finish().substr(0, 16)) + "\"");
+    response.with("ETag", "\"" + to_base64url(short_digest(response.body)) + "\"");
     response.with("Vary", "Accept");
     response.with("Cache-Control", is_public ? "public, must-revalidate" : "private, must-revalidate");
 }

@@ -63,16 +63,31 @@ net::HttpResponse written_response(const CallPtr& call, const tent::Written& wri
     return response;
 }
 
-// A job on the writer, after whose commit the outbox is looked at.
+// A job on the writer, after whose commit the outbox is looked at. No worker waits for the disk meanwhile, so as many
+// clients as there are share one commit. `answer` runs on the writer's thread: it must not write itself.
 template <typename T>
-Result<T> write(const CallPtr& call, const std::function<Result<T>(store::WriteTx&)>& job)
+Answer write(const CallPtr& call, std::function<Result<T>(store::WriteTx&)> job,
+             std::function<net::HttpResponse(Result<T>)> answer)
 {
-    return call->services.store.write([&](store::WriteTx& tx) -> Result<T> {
-        auto result = job(tx);
-        if (result.ok())
-            tx.after_commit([call] { call->services.hooks.posted(); });
-        return result;
-    });
+    auto out = std::make_shared<std::optional<Result<T>>>();
+    auto run = [call, out, job = std::move(job)](store::WriteTx& tx) -> Result<void> {
+        out->emplace(job(tx));
+        if (!(*out)->ok())
+            return (*out)->error();
+        tx.after_commit([call] { call->services.hooks.posted(); });
+        return {};
+    };
+    auto done = [call, out, answer = std::move(answer)](Result<void> committed) {
+        net::HttpResponse response = error_response(500, "Internal error");
+        try {
+            response = answer(committed.ok() ? std::move(**out) : Result<T>(std::move(committed).error()));
+        } catch (const std::exception&) {
+            log::error("the answer to a write could not be made");
+        }
+        finish(*call, std::move(response));
+    };
+    call->services.store.write_async(std::move(run), std::move(done));
+    return std::nullopt;
 }
 
 bool is_multipart(const Call& call)
@@ -89,28 +104,26 @@ bool has_room_for_apps(const Call& call)
     return waiting.ok() && *waiting < call.services.settings.waiting_apps;
 }
 
-// What strangers sent with posts that were not taken does not pile up until the next start.
-void drop_strangers_files(const CallPtr& call)
+net::HttpResponse answer_written(const CallPtr& call, const Result<tent::Written>& written)
 {
-    auto dropped = call->services.store.write(
-        [](store::WriteTx& tx) { return store::remove_orphans(tx, store::Orphans::OlderThanAnHour); });
-    if (!dropped.ok())
-        log::warning("files without a post stay until the next start");
+    return written.ok() ? written_response(call, *written) : error_response(written.error());
 }
 
-net::HttpResponse put_version(const CallPtr& call, const Submission& submission)
+Answer put_version(const CallPtr& call, Submission submission)
 {
     // Nobody but the publisher writes versions of a post (section 2.6).
     if (call->foreign())
         return error_response(403, "Forbidden");
-    auto written = write<tent::Written>(call, [&](store::WriteTx& tx) {
-        return tent::create_version(tx, call->self(), call->principal(), call->route.post, submission.post,
-                                    submission.uploaded);
-    });
-    return written.ok() ? written_response(call, *written) : error_response(written.error());
+    return write<tent::Written>(
+        call,
+        [call, submission = std::move(submission)](store::WriteTx& tx) {
+            return tent::create_version(tx, call->self(), call->principal(), call->route.post, submission.post,
+                                        submission.uploaded);
+        },
+        [call](Result<tent::Written> written) { return answer_written(call, written); });
 }
 
-net::HttpResponse put_import(const CallPtr& call, Submission& submission)
+Answer put_import(const CallPtr& call, Submission submission)
 {
     Post& post = submission.post;
     if (post.entity.empty())
@@ -120,15 +133,19 @@ net::HttpResponse put_import(const CallPtr& call, Submission& submission)
     if (post.entity != call->route.entity || post.id != call->route.post || !is_entity_url(post.entity) ||
         !is_valid_post_id(post.id))
         return error_response(400, "Invalid Attributes: /id and /entity differ from the URL");
-    auto imported = write<Post>(call, [&](store::WriteTx& tx) {
-        return tent::import_post(tx, call->self(), call->principal(), post, submission.uploaded);
-    });
-    if (!imported.ok())
-        return error_response(imported.error());
-    // Keys of apps that were brought along work from now on.
-    if (!call->foreign() && parse_type(imported->type).value().base == type::kCredentialsBase)
-        call->services.api.allow_large_bodies(imported->id);
-    return written_response(call, {std::move(*imported), ""});
+    return write<Post>(
+        call,
+        [call, submission = std::move(submission)](store::WriteTx& tx) {
+            return tent::import_post(tx, call->self(), call->principal(), submission.post, submission.uploaded);
+        },
+        [call](Result<Post> imported) {
+            if (!imported.ok())
+                return error_response(imported.error());
+            // Keys of apps that were brought along work from now on.
+            if (!call->foreign() && parse_type(imported->type).value().base == type::kCredentialsBase)
+                call->services.api.allow_large_bodies(imported->id);
+            return written_response(call, {std::move(*imported), ""});
+        });
 }
 
 Answer put_notification(const CallPtr& call, const std::string& type)
@@ -148,16 +165,16 @@ Answer put_notification(const CallPtr& call, const std::string& type)
                                      [call](net::HttpResponse response) { finish(*call, std::move(response)); });
         return std::nullopt;
     }
-    const std::string& peer = call->principal().entity;
-    auto received = call->services.store.write([&](store::WriteTx& tx) -> Result<tent::Received> {
-        auto out = TRY(tent::receive(tx, call->self(), peer, call->route.entity, call->route.post, *body));
-        if (out.stored)
-            tx.after_commit([call] { call->services.hooks.posted(); });
-        return out;
-    });
-    if (!received.ok())
-        return error_response(received.error());
-    return post_response(received->post, Audience::peer(peer));
+    const std::string peer = call->principal().entity;
+    return write<tent::Received>(
+        call,
+        [call, body = std::move(*body)](store::WriteTx& tx) {
+            return tent::receive(tx, call->self(), call->principal().entity, call->route.entity, call->route.post, body);
+        },
+        [peer](Result<tent::Received> received) {
+            return received.ok() ? post_response(received->post, Audience::peer(peer))
+                                 : error_response(received.error());
+        });
 }
 
 }  // namespace
@@ -167,21 +184,18 @@ Answer new_post(const CallPtr& call)
     const bool stranger = !call->is_signed();
     if (stranger && !call->services.api.admit_stranger())
         return error_response(429, "Too many requests");
-    const bool files = stranger && is_multipart(*call);
-    if (files && !has_room_for_apps(*call))
+    if (stranger && is_multipart(*call) && !has_room_for_apps(*call))
         return error_response(429, "Too many requests");
-    auto made = [&]() -> Result<tent::Written> {
-        Submission submission = TRY(read_submission(call));
-        return write<tent::Written>(call, [&](store::WriteTx& tx) {
+    auto submission = read_submission(call);
+    if (!submission.ok())
+        return error_response(submission.error());
+    return write<tent::Written>(
+        call,
+        [call, submission = std::move(*submission)](store::WriteTx& tx) {
             return tent::create_post(tx, call->self(), call->principal(), submission.post, submission.uploaded,
                                      call->services.settings.waiting_apps);
-        });
-    }();
-    if (made.ok())
-        return written_response(call, *made);
-    if (files)
-        drop_strangers_files(call);
-    return error_response(made.error());
+        },
+        [call](Result<tent::Written> made) { return answer_written(call, made); });
 }
 
 // One URL, four meanings (section 4.5). A delivery comes without files, so only the other two can be multipart.
@@ -195,7 +209,8 @@ Answer put_post(const CallPtr& call)
     auto submission = read_submission(call);
     if (!submission.ok())
         return error_response(submission.error());
-    return submission->rel == rel::kImport ? put_import(call, *submission) : put_version(call, *submission);
+    return submission->rel == rel::kImport ? put_import(call, std::move(*submission))
+                                           : put_version(call, std::move(*submission));
 }
 
 Answer delete_post(const CallPtr& call)
@@ -212,17 +227,21 @@ Answer delete_post(const CallPtr& call)
     if (!*post || (call->foreign() && !call->is_app()))
         return not_found();
     const auto wish = call->header("Create-Delete-Post") == "false" ? tent::DeletePost::Omit : tent::DeletePost::Make;
-    auto deleted = write<std::optional<Post>>(call, [&](store::WriteTx& tx) -> Result<std::optional<Post>> {
-        auto made = TRY(tent::delete_as(tx, call->self(), principal, call->route.entity, call->route.post, version,
-                                        wish));
-        TRY(store::remove_orphans(tx, store::Orphans::OlderThanAnHour));
-        return made;
-    });
-    if (!deleted.ok())
-        return error_response(deleted.error());
-    if (!*deleted || wish == tent::DeletePost::Omit)
-        return net::HttpResponse{};
-    return written_response(call, {std::move(**deleted), ""});
+    return write<std::optional<Post>>(
+        call,
+        [call, version, wish](store::WriteTx& tx) -> Result<std::optional<Post>> {
+            auto made = TRY(tent::delete_as(tx, call->self(), call->principal(), call->route.entity,
+                                            call->route.post, version, wish));
+            TRY(store::remove_orphans(tx, store::Orphans::OlderThanAnHour));
+            return made;
+        },
+        [call, wish](Result<std::optional<Post>> deleted) {
+            if (!deleted.ok())
+                return error_response(deleted.error());
+            if (!*deleted || wish == tent::DeletePost::Omit)
+                return net::HttpResponse{};
+            return written_response(call, {std::move(**deleted), ""});
+        });
 }
 
 }  // namespace bivouac::api

@@ -202,6 +202,13 @@ std::string Sha256::finish()
     return out;
 }
 
+std::string short_digest(std::string_view bytes)
+{
+    std::string out(16, '\0');
+    crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size(), data_of(bytes), bytes.size(), nullptr, 0);
+    return out;
+}
+
 bool equal_constant_time(std::string_view a, std::string_view b)
 {
     return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;

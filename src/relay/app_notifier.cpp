@@ -63,13 +63,14 @@ void AppNotifier::stop()
 {
     stopping_ = true;
     timer_.cancel();
+    rest_timer_.cancel();
 }
 
 void AppNotifier::pump()
 {
     if (stopping_)
         return;
-    if (pumping_) {
+    if (pumping_ || resting_) {
         pump_again_ = true;
         return;
     }
@@ -116,8 +117,12 @@ Task<void> AppNotifier::look(std::shared_ptr<AppNotifier> self)
         raw->stuck_.clear();
         raw->pump();
     });
-    if (std::exchange(self->pump_again_, false))
-        self->pump();
+    self->resting_ = true;
+    self->rest_timer_ = self->loop_.after(kLooksApartMs, [raw = self.get()] {
+        raw->resting_ = false;
+        if (std::exchange(raw->pump_again_, false))
+            raw->pump();
+    });
 }
 
 // The grant and the wishes of the app are looked at anew for each.

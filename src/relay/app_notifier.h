@@ -55,9 +55,11 @@ private:
     bool stopping_ = false;
     bool pumping_ = false;
     bool pump_again_ = false;
+    bool resting_ = false;
     std::set<AppId> running_;
     std::set<AppId> stuck_;  // nothing can be done for them before something changes
     EventLoop::Timer timer_;
+    EventLoop::Timer rest_timer_;
 };
 
 }  // namespace bivouac::relay

@@ -8,6 +8,10 @@
 
 namespace bivouac::relay {
 
+// What waits in the store is looked for at most this often: looking takes a turn of the writer, and a hundred posts
+// at once are one look.
+constexpr int64_t kLooksApartMs = 20;
+
 constexpr int64_t kFirstWaitMs = 2'000;
 constexpr int64_t kLongestWaitMs = 3'600'000;
 

@@ -140,6 +140,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     bool stopping = false;
     bool pumping = false;
     bool pump_again = false;
+    bool resting = false;
     std::set<PeerId> running;
     std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
     size_t answering = 0;      // inbound handshakes
@@ -153,6 +154,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     size_t helloing = 0;
     int64_t last_hello = 0;    // monotonic
     EventLoop::Timer look_timer;
+    EventLoop::Timer rest_timer;
     EventLoop::Timer abort_timer;
     std::function<void()> stopped;
 
@@ -182,7 +184,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         apps->pump();  // whatever calls us may have stored posts
         if (stopping || !has_proxy)
             return;
-        if (pumping) {
+        if (pumping || resting) {
             pump_again = true;
             return;
         }
@@ -230,8 +232,12 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         if (due.ok() && due->next_at && *due->next_at <= due->now)
             next_look = 1000;
         self->look_timer = self->loop.after(next_look, [raw = self.get()] { raw->pump(); });
-        if (std::exchange(self->pump_again, false))
-            self->pump();
+        self->resting = true;
+        self->rest_timer = self->loop.after(kLooksApartMs, [raw = self.get()] {
+            raw->resting = false;
+            if (std::exchange(raw->pump_again, false))
+                raw->pump();
+        });
         self->check_stopped();
     }
 
@@ -571,6 +577,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
             return;
         abort_timer.cancel();
         look_timer.cancel();
+        rest_timer.cancel();
         std::exchange(stopped, nullptr)();
     }
 };

