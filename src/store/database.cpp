@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #define SQLITE_HAS_CODEC 1
 #include <sqlcipher/sqlite3.h>
@@ -43,6 +44,9 @@ Error error_of(sqlite3* db, int code, std::string_view doing)
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const DataKeys& keys, Access access,
                                                  int cache_kib)
 {
+    // SQLite would count its memory under one lock for all connections: a fifth of the time of four readers.
+    static std::once_flag configured;
+    std::call_once(configured, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
     std::unique_ptr<Database> database(new Database);
     int flags = SQLITE_OPEN_NOMUTEX | (access == Access::ReadOnly    ? SQLITE_OPEN_READONLY
                                        : access == Access::ReadWrite ? SQLITE_OPEN_READWRITE

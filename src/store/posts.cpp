@@ -274,10 +274,10 @@ Result<std::optional<PostText>> read_text(Statement& select, int64_t version_row
 
 Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
 {
-    if (TRY(find_version(tx, owner, post.entity, post.id, post.version.id)) != 0)
-        return fail(ErrorKind::Conflict, "this version is there already");
     TypeUri type = TRY(parse_type(post.type));
     PostRow row = TRY(find_or_add_post(tx, owner, post));
+    if (!row.is_new && TRY(find_version(tx, owner, post.entity, post.id, post.version.id)) != 0)
+        return fail(ErrorKind::Conflict, "this version is there already");
     auto insert = tx.prepare(R"(
         INSERT INTO versions (post, owner, author, version_id, type, fragment, post_published_at,
                               post_received_at, published_at, received_at, public, latest, latest_published,

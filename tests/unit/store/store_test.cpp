@@ -167,3 +167,52 @@ TEST_CASE("many threads write and read at once and every acknowledged write is t
     CHECK(written == 400);
     CHECK(count_names(*test.store) == 400);
 }
+
+TEST_CASE("the log does not grow while writes never pause, and is brought to the file when they do")
+{
+    TestStore test;
+    const std::string bytes(300'000, 'b');
+    auto add = [&](int number) {
+        test.write([&](WriteTx& tx) -> Result<void> {
+            auto insert = tx.prepare("INSERT INTO names (entity) VALUES (:entity)");
+            return insert.bind(":entity", std::to_string(number) + bytes).run();
+        });
+    };
+    auto log_bytes = [&] { return std::filesystem::file_size(test.path() + "-wal"); };
+    auto file_bytes = [&] { return std::filesystem::file_size(test.path()); };
+    for (int i = 0; i < 150; ++i)  // 45 MB: almost three times what the log may hold
+        add(i);
+    CHECK(log_bytes() < 20'000'000);
+    CHECK(file_bytes() > 20'000'000);
+    // More than is worth a checkpoint, less than forces one: it comes as soon as nobody writes.
+    for (int i = 150; i < 170; ++i)
+        add(i);
+    for (int tries = 0; tries < 500 && file_bytes() < 170 * bytes.size(); ++tries)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(file_bytes() > 170 * bytes.size());
+    CHECK(count_names(*test.store) == 170);
+}
+
+TEST_CASE("a statement stays usable while many others push their way into the cache")
+{
+    TestStore test;
+    test.write([](WriteTx& tx) { return put(tx, "http://a.onion"); });
+    auto found = test.store->read([](ReadTx& tx) -> Result<std::string> {
+        auto select = tx.prepare("SELECT entity FROM names WHERE id = :id");
+        for (int i = 0; i < 1200; ++i) {
+            auto other = tx.prepare("SELECT " + std::to_string(i));
+            TRY(other.step());
+            if (other.integer(0) != i)
+                return fail(ErrorKind::Internal, "another statement's row");
+        }
+        for (int round = 0; round < 2; ++round) {
+            select.bind(":id", 1);
+            TRY(select.step());
+            if (round == 0)
+                select.reset();
+        }
+        return select.text(0);
+    });
+    REQUIRE(found.ok());
+    CHECK(*found == "http://a.onion");
+}
