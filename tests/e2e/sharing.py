@@ -34,6 +34,9 @@ class AnApp:
     def where(self, entity, id_):
         return "/posts/%s/%s" % (tent.escape(entity), id_)
 
+    def texts(self):
+        return [p["content"].get("text") for p in self.ask("GET", "/posts?types=" + tent.escape(STATUS[:-1])).json()["posts"]]
+
     def get(self, entity, id_, **more):
         return self.ask("GET", self.where(entity, id_), **more)
 
@@ -106,3 +109,29 @@ def test_a_new_version_reaches_the_followers_and_a_deletion_too(stage):
     wait_until(lambda: reader.get(alice.entity, first["id"], headers=[("Cache-Control", "only-if-cached")]).status == 404, 30,
                "the copy goes")
     check(not bob.has_text("frist"), "the feed still has it")
+
+
+@limit(120)
+def test_replies_that_arrive_are_listed_under_the_post(stage):
+    """Mention lists (section 7.6): made of what reached this server, with private ones for its owner's apps only."""
+    alice, bob = stage.pair()
+    app, other = AnApp(alice), AnApp(bob)
+    first = app.post(STATUS, {"text": "what do you think?"})
+    bob.wait_text("what do you think?")
+    about = {"entity": alice.entity, "post": first["id"]}
+    reply = other.post(STATUS + "reply", {"text": "good"}, mentions=[about])
+    quiet = other.post(STATUS + "reply", {"text": "between us"}, mentions=[dict(about, public=False)],
+                       permissions={"public": False, "entities": [alice.entity]})
+    for text in ("good", "between us"):
+        wait_until(lambda: text in app.texts(), 30, "%r arrives" % text)
+    accept = [("Accept", "application/vnd.tent.post-mentions.v0+json")]
+
+    def listed(answer):
+        check_equal(answer.status, 200, "the list: %r" % answer.body[:300])
+        return {m["post"]: m for m in answer.json()["mentions"]}
+
+    owner = listed(app.get(alice.entity, first["id"], headers=accept))
+    check_equal(owner[reply["id"]], {"entity": bob.entity, "post": reply["id"], "type": STATUS + "reply"}, "the public reply")
+    strangers = listed(alice.get(app.where(alice.entity, first["id"]), headers=accept))
+    check_equal(sorted(strangers), [reply["id"]], "what strangers see")
+    check(quiet["id"] not in strangers, "a private mention is nobody else's business")
