@@ -22,6 +22,7 @@
 #include <bivouac/tor/tor_control.h>
 
 #include "control_api.h"
+#include "housekeeping.h"
 #include "passphrase_gate.h"
 #include "status_board.h"
 
@@ -115,6 +116,7 @@ struct Node::Impl {
     std::unique_ptr<ControlApi> control;
     std::unique_ptr<net::Front> front;
     std::unique_ptr<tor::TorControl> tor;
+    std::unique_ptr<Housekeeping> housekeeping;
     std::atomic<int> control_listener{-1};
     int last_bootstrap = -1;
     std::string last_problem;
@@ -218,7 +220,9 @@ Result<void> Node::Impl::build()
         [this](net::HttpRequest request, net::Responder respond) {
             handle(std::move(request), std::move(respond));
         });
-    return open_listeners();
+    TRY(open_listeners());
+    housekeeping = std::make_unique<Housekeeping>(loop, store());
+    return {};
 }
 
 Result<void> Node::Impl::open_listeners()
@@ -328,6 +332,7 @@ void Node::Impl::tor_changed()
 void Node::Impl::begin_stop(std::function<void()> done)
 {
     gate->close();
+    housekeeping->stop();
     // The onion goes first: no new requests. Then those in hand, then the deliveries, then tor.
     auto stop_tor = [this, done = std::move(done)] {
         if (tor)
@@ -370,6 +375,8 @@ void Node::run_until_stopped()
     }
     impl_->loop.stop();
     loop_thread.join();
+    // Calls that wait for a commit refer to what goes now: the writer answers in order, so after this there are none.
+    (void)impl_->store().write([](store::WriteTx&) -> Result<bool> { return true; }).ok();
     // In reverse order of building; the front's workers have ended, so nobody uses what goes. The gate's thread may
     // still finish a call, whose answer nobody waits for.
     impl_->tor.reset();
