@@ -1,0 +1,829 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The checklist of the conformance suite (section 14.1) and the minimum list of the old clients (section 15.1), run
+against `bivouac-conformance conformance-server`.  The other server in it is fake_server.py.
+
+Each point is named by number in the docstring of the test that covers it; test_every_point_has_a_test counts them.
+"""
+import copy
+import itertools
+import json
+import os
+import re
+import sys
+import time
+import urllib.parse
+
+import notifications
+import tent
+from fake_server import INITIAL, META, RELATIONSHIP, FakeServer, address_of, new_id, now_ms
+from harness import HOST, Failed, Process, binary, check, check_equal, free_ports, root, wait_until
+from node import limit, picture
+from tent import POST_TYPE, STATUS, escape, post_media_type
+
+APP = "https://tent.io/types/app/v0#"
+APP_AUTH = "https://tent.io/types/app-auth/v0#"
+CREDENTIALS = "https://tent.io/types/credentials/v0#"
+DELETE = "https://tent.io/types/delete/v0#"
+PHOTO = "https://tent.io/types/photo/v0#"
+FAILURE = "https://tent.io/types/delivery-failure/v0#"
+SUBSCRIPTION = "https://tent.io/types/subscription/v0#"
+NOTE = "https://vendor.example/types/note/v0#"
+OTHER = "https://vendor.example/types/other/v0#"
+REL_IMPORT = "https://tent.io/rels/import"
+ERROR_TYPE = "application/vnd.tent.error.v0+json"
+MENTIONS, VERSIONS, CHILDREN = ("application/vnd.tent.post-%s.v0+json" % kind for kind in ("mentions", "versions", "children"))
+REDIRECT = "http://127.0.0.1:9/back?from=tent"
+STARTED_MS = 1_700_000_000_000
+
+
+def program():
+    """$BIVOUAC_CONFORMANCE, or what stands beside the ordinary program in the build directory."""
+    path = os.environ.get("BIVOUAC_CONFORMANCE") or os.path.join(
+        os.path.dirname(os.environ.get("BIVOUAC") or os.path.join(root(), os.environ.get("BIVOUAC_BUILD", "build"), "src", "x")),
+        "bivouac-conformance")
+    if not (os.path.isfile(path) and os.access(path, os.X_OK)):
+        raise Failed("no conformance program at %s: build it (ninja -C build src/bivouac-conformance) or set "
+                     "BIVOUAC_CONFORMANCE=PATH" % path)
+    return path
+
+
+class Server:
+    """One conformance server; in Stage.nodes, so that it ends with the test."""
+
+    def __init__(self, stage, name="server"):
+        self.port = free_ports(1)[0]
+        self.host = "%s:%d" % (HOST, self.port)
+        self.entity = "http://" + self.host
+        self.log = os.path.join(stage.top, name + ".log")
+        self.process = Process([program(), "conformance-server", "--port", str(self.port), "--data",
+                                os.path.join(stage.top, name)], self.log, stage.top)
+        stage.nodes.append(self)
+
+        def answers():
+            if not self.process.alive():
+                raise Failed("the conformance server ended (exit %s)" % self.process.exit)
+            try:
+                return self.ask("HEAD", "/").status == 200
+            except OSError:
+                return False
+        wait_until(answers, 30, "the conformance server answers")
+
+    def ask(self, method, target, credentials=None, **more):
+        return tent.request((HOST, self.port), method, target, self.host, credentials=credentials, **more)
+
+    def path(self, id_, entity=None, **query):
+        text = "/posts/%s/%s" % (escape(entity or self.entity), id_)
+        return text + ("?" + urllib.parse.urlencode(query) if query else "")
+
+    def send(self, post, credentials=None, files=(), **more):
+        """POST of a post; files: (category, name, media type, bytes)."""
+        body, content_type = upload(post, files)
+        return self.ask("POST", "/posts", credentials, body=body, content_type=content_type, **more)
+
+    def put(self, id_, post, credentials=None, files=(), rel=None, entity=None, **more):
+        body, content_type = upload(post, files, rel)
+        return self.ask("PUT", self.path(id_, entity), credentials, body=body, content_type=content_type, **more)
+
+    def get(self, id_, credentials=None, accept=None, entity=None, method="GET", **query):
+        headers = [("Accept", accept)] if accept else []
+        return self.ask(method, self.path(id_, entity, **query), credentials, headers=headers)
+
+    def create(self, app, type_=STATUS, content=None, public=True, files=(), **members):
+        """A post of the app: as stored."""
+        if content is None:
+            content = {"text": "hello"} if type_.startswith(STATUS) else {"a": 1}
+        answer = self.send(dict({"type": type_, "content": content, "permissions": {"public": public}}, **members), app.token,
+                           files)
+        return whole(answer, type_)
+
+    def version(self, app, post, content=None, public=True, files=(), **members):
+        """A new version of a post."""
+        body = {"type": post["type"], "content": content or {"text": "newer"}, "permissions": {"public": public},
+                "version": {"parents": [{"version": post["version"]["id"]}]}}
+        body.update(members)
+        return whole(self.put(post["id"], body, app.token, files), body["type"])
+
+    def bring(self, app, post, files=()):
+        """An import; the post as it is stored."""
+        return whole(self.put(post["id"], post, app.token, files, REL_IMPORT, post["entity"]), post["type"])
+
+    def feed(self, app=None, path="/posts", method="GET", **query):
+        query = [(k, v) for k, given in query.items() for v in (given if isinstance(given, list) else [given])]
+        return self.ask(method, path + ("?" + urllib.parse.urlencode(query) if query else ""), app and app.token)
+
+    def ids(self, app=None, **query):
+        answer = self.feed(app, **query)
+        check_equal(answer.status, 200, "feed %r: %r" % (query, answer.body[:200]))
+        check_equal(answer.header("content-type"), tent.FEED_TYPE, "Content-Type of the feed")
+        return [p["id"] for p in answer.json()["posts"]]
+
+
+class App:
+    """An app that registered, was let through by oauth_auth, and has its keys."""
+
+    def __init__(self, server, read=("all",), write=("all",), scopes=("permissions", "import"), **content):
+        self.server = server
+        self.content = dict({"name": "Validator", "url": "http://127.0.0.1:9", "redirect_uri": REDIRECT,
+                             "types": {"read": list(read), "write": list(write)}, "scopes": list(scopes)}, **content)
+        made = server.send({"type": APP, "content": self.content, "permissions": {"public": False}})
+        self.post = whole(made, APP)
+        self.credentials = linked(made)
+        self.token = self.exchange(self.code())
+
+    def code(self):
+        return code_of(self.server.ask("GET", "/oauth/authorize?client_id=" + self.post["id"]))
+
+    def exchange(self, code):
+        body = json.dumps({"code": code, "token_type": "https://tent.io/oauth/hawk-token"}).encode()
+        answer = self.server.ask("POST", "/oauth/token", self.credentials, body=body, content_type="application/json")
+        check_equal(answer.status, 200, "oauth_token: %r" % answer.body[:200])
+        self.given = answer.json()
+        return tent.Credentials(self.given["access_token"], self.given["hawk_key"])
+
+
+def code_of(answer):
+    check_equal(answer.status, 302, "oauth_auth redirects at once")
+    location = urllib.parse.urlsplit(answer.header("location"))
+    check(answer.header("location").startswith(REDIRECT + "&"), "Location: " + answer.header("location"))
+    return urllib.parse.parse_qs(location.query)["code"][0]
+
+
+def upload(post, files=(), rel=None):
+    """(body, Content-Type) of a post, by multipart if files come with it."""
+    text = json.dumps(post).encode()
+    if not files:
+        return text, post_media_type(post.get("type", ""), rel)
+    parts = [("post", "post.json", post_media_type(post["type"], rel), text)] + list(files)
+    body = b"".join(b'--b7\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\nContent-Type: %s\r\n\r\n%s\r\n' % (
+        c.encode(), n.encode(), t.encode(), d) for c, n, t, d in parts)
+    return body + b"--b7--\r\n", "multipart/form-data; boundary=b7"
+
+
+def whole(answer, type_):
+    """The post of an answer, with what every answer with a post must have."""
+    check_equal(answer.status, 200, "a post of %s: %r" % (type_, answer.body[:300]))
+    check_equal(answer.header("content-type"), post_media_type(type_), "Content-Type")
+    check(set(answer.json()) <= {"post", "refs", "profiles"}, "members of the envelope: %r" % sorted(answer.json()))
+    post = answer.json()["post"]
+    for member in ("id", "entity", "type", "published_at", "version"):
+        check(member in post, "the post has no %s: %r" % (member, post))
+    return post
+
+
+def linked(answer):
+    """The credentials behind the Link of a created app or app-auth, fetched without authentication."""
+    url = tent.link(answer, tent.REL_CREDENTIALS)
+    check(url and "," not in url, "the credentials Link: %r" % url)
+    address, host, target = address_of(url)
+    post = tent.request(address, "GET", target, host).json()["post"]
+    check(post["type"].startswith(CREDENTIALS), "behind the Link: " + post["type"])
+    check_equal(post["content"]["hawk_algorithm"], "sha256", "algorithm")
+    return tent.Credentials(post["id"], post["content"]["hawk_key"])
+
+
+def refused(answer, status, text):
+    check_equal(answer.status, status, "%s: %r" % (text, answer.body[:200]))
+    check_equal(answer.header("content-type"), ERROR_TYPE, "Content-Type of the error: " + text)
+    check(isinstance(answer.json()["error"], str), "the error's text")
+
+
+def broken(value, where=""):
+    """Every way to give one member (of an object or a list, at any depth) a wrong type: (where, the whole)."""
+    for key in (value if isinstance(value, dict) else range(len(value))):
+        place = "%s/%s" % (where, key)
+        inner = value[key]
+        for wrong in ("x", 5, True, [1], {"odd": 1}):
+            if type(wrong) is type(inner):
+                continue
+            changed = copy.deepcopy(value)
+            changed[key] = wrong
+            yield "%s is %r" % (place, wrong), changed
+        if isinstance(inner, (dict, list)):
+            for text, made in broken(inner, place):
+                changed = copy.deepcopy(value)
+                changed[key] = made
+                yield text, changed
+
+
+FULL_APP = {"name": "Validator", "description": "checks", "url": "http://127.0.0.1:9", "redirect_uri": REDIRECT,
+            "notification_url": "http://127.0.0.1:9/hook", "notification_types": ["https://tent.io/types/status/v0"],
+            "types": {"read": ["https://tent.io/types/status/v0"], "write": [NOTE]}, "scopes": ["permissions"]}
+
+
+# ------------------------------------------------------------------------------------------- new_post, registration
+
+def test_app_registration(stage):
+    """Points 1 to 5 (section 14.1): an app registers, plain and with an icon; Link, version id, members that others set."""
+    server = Server(stage)
+    base = {"type": APP, "content": FULL_APP, "permissions": {"public": False}}
+    # 1, 3
+    answer = server.send(base)
+    post = whole(answer, APP)
+    check_equal(post["content"], FULL_APP, "the content is echoed")
+    check_equal((post["entity"], post["permissions"]["public"]), (server.entity, False), "entity and permissions")
+    key = linked(answer)
+    check_equal(server.get(post["id"], key).status, 200, "the key shows the app post")
+    # 4
+    check_equal(post["version"]["id"], tent.version_id(post), "version id")
+    # 2
+    icon = picture()
+    answer = server.send(base, files=[("icon[0]", "app icon.png", "image/png", icon)])
+    post = whole(answer, APP)
+    check_equal(post["attachments"], [{"category": "icon", "content_type": "image/png", "name": "app icon.png",
+                                       "digest": tent.digest(icon), "size": len(icon)}], "attachments")
+    check_equal(post["version"]["id"], tent.version_id(post), "version id with an attachment")
+    linked(answer)
+    # 5
+    odd = dict(base, id="odd-id", received_at=5, entity="http://carol.example", original_entity="http://old.example",
+               app={"id": "x", "name": "Other", "url": "http://other.example"},
+               version={"published_at": 1234567, "received_at": 6, "message": "first"})
+    post = whole(server.send(odd), APP)
+    check(post["id"] != "odd-id" and post["entity"] == server.entity, "id and entity are the server's")
+    check("original_entity" not in post and post.get("app", {}).get("name") != "Other", "members that only imports set")
+    check_equal((post["version"]["published_at"], post["version"]["message"]), (1234567, "first"), "members that apps set")
+    check(post.get("received_at") != 5 and post["version"].get("received_at") != 6, "received_at")
+    check_equal(post["version"]["id"], tent.version_id(post), "version id of that")
+
+
+def test_invalid_content(stage):
+    """Points 6 and 7 (section 14.1): unknown members of known types, and every member with a wrong type, are 400."""
+    server = Server(stage)
+    app = App(server)
+    refused(server.send({"type": APP, "content": dict(FULL_APP, colour="red")}), 400, "an unknown member of an app")
+    refused(server.send({"type": STATUS, "content": {"text": "a", "colour": "red"}}, app.token), 400, "of a status")
+    for text, content in broken(FULL_APP):
+        refused(server.send({"type": APP, "content": content}), 400, "app content: " + text)
+    photo = {"caption": "a dot", "filename": "dot.png", "film_speed": "100", "orientation": "90", "timestamp": 1,
+             "exposure": {"bias": "0.5", "mode": "auto", "time": "0.01", "program": "manual"}, "aperture": "2.8",
+             "flash": {"fired": True, "mode": "auto"}, "camera": {"make": "a", "model": "b"}, "white_balance": True,
+             "lens": {"make": "a", "model": "b", "focal_length": {"min": "1", "max": "2"}}, "resolution": {"width": 1, "height": 2},
+             "location": {"latitude": "1.5", "longitude": "-2", "altitude": "3"}}
+    for type_, content in ((STATUS, {"text": "a", "location": {"latitude": "1.5", "longitude": "-2"}}), (PHOTO, photo)):
+        check_equal(server.send({"type": type_, "content": content}, app.token).status, 200, type_)
+        for text, changed in broken(content):
+            refused(server.send({"type": type_, "content": changed}, app.token), 400, type_ + " content: " + text)
+
+
+def test_invalid_members(stage):
+    """Points 8 to 10 (section 14.1): members of the post with wrong types, unknown ones, bodies that are no post."""
+    server = Server(stage)
+    app = App(server)
+    parent = server.create(app)
+    icon = picture()
+    kept = server.create(app, PHOTO, {}, files=[("photo[0]", "dot.png", "image/png", icon)])["attachments"][0]
+    good = {"type": STATUS, "content": {"text": "hello"}, "published_at": STARTED_MS,
+            "version": {"parents": [{"version": parent["version"]["id"], "post": parent["id"], "entity": server.entity}],
+                        "message": "m", "published_at": STARTED_MS},
+            "mentions": [{"entity": server.entity, "post": parent["id"], "type": STATUS,
+                          "version": parent["version"]["id"], "public": False}],
+            "refs": [{"entity": server.entity, "post": parent["id"], "type": STATUS, "version": parent["version"]["id"]}],
+            "licenses": [{"url": "http://license.example/"}], "attachments": [kept],
+            "permissions": {"public": False, "entities": [server.entity]}}
+    check_equal(server.send(good, app.token).status, 200, "the post that is broken below")
+    # 8
+    for text, post in broken(good):
+        if text.startswith("/type "):
+            continue
+        refused(server.send(post, app.token), 400, text)
+    # 9
+    refused(server.send(dict(good, colour="red"), app.token), 400, "an unknown member")
+    for place in ("version", "permissions"):
+        refused(server.send(dict(good, **{place: dict(good[place], colour="red")}), app.token), 400, "unknown in " + place)
+    for place in ("mentions", "refs", "licenses", "attachments"):
+        refused(server.send(dict(good, **{place: [dict(good[place][0], colour="red")]}), app.token), 400, "unknown in " + place)
+    for content in ("text", ["text"], True, 5):
+        refused(server.send({"type": APP, "content": content}), 400, "content is %r" % content)
+        refused(server.send({"type": NOTE, "content": content}, app.token), 400, "content of a free type is %r" % content)
+    # 10
+    target = dict(method="POST", target="/posts")
+    refused(server.ask(**target, content_type=post_media_type(APP)), 400, "no body")
+    refused(server.ask(**target, content_type=post_media_type(APP), body=b'"text"'), 400, "a JSON string")
+    refused(server.ask(**target, content_type=post_media_type(APP), body=b"{"), 400, "no JSON")
+    body = json.dumps({"type": APP, "content": FULL_APP}).encode()
+    refused(server.ask(**target, content_type="application/json", body=body), 415, "application/json")
+
+
+# ------------------------------------------------------------------------------------------------------ OAuth, apps
+
+def test_oauth(stage):
+    """Points 11 and 12 (section 14.1): a code without a person, and its exchange."""
+    server = Server(stage)
+    app = App(server)
+    answer = server.ask("GET", "/oauth/authorize?client_id=%s&state=a%%26b" % app.post["id"])
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.header("location")).query)
+    check_equal((answer.status, query["state"]), (302, ["a&b"]), "state")
+    check_equal(server.ask("GET", "/oauth/authorize").status, 400, "no client_id")
+    app.exchange(query["code"][0])
+    check(app.given["access_token"] and app.given["hawk_key"], "the token: %r" % sorted(app.given))
+    check_equal((app.given["hawk_algorithm"], app.given["token_type"]), ("sha256", "https://tent.io/oauth/hawk-token"), "kind")
+    token = tent.Credentials(app.given["access_token"], app.given["hawk_key"])
+    check_equal(server.ask("GET", "/posts", token).status, 200, "the token works")
+    body = json.dumps({"code": query["code"][0]}).encode()
+    check_equal(server.ask("POST", "/oauth/token", body=body, content_type="application/json").status, 401, "unsigned")
+
+
+def imported(server, type_, content=None, **members):
+    """A post for an import, with all that an import sets."""
+    at = members.pop("at", now_ms())
+    post = {"id": new_id(), "entity": server.entity, "type": type_, "published_at": at, "received_at": at,
+            "version": {"published_at": at, "received_at": at}}
+    if content is not None:
+        post["content"] = content
+    post.update(members)
+    post["version"]["id"] = tent.version_id(post)
+    return post
+
+
+def test_imported_app(stage):
+    """Point 13 (section 14.1): an imported app, its credentials, its app-auth and the credentials of that work; the app
+    changes its own post."""
+    server = Server(stage)
+    admin = App(server)
+    private = {"public": False}
+    app = imported(server, APP, FULL_APP, permissions=private)
+    server.bring(admin, app)
+    own = imported(server, CREDENTIALS + APP[:-1], {"hawk_key": "imported-key-of-the-app-0123456789", "hawk_algorithm": "sha256"},
+                   mentions=[{"post": app["id"], "type": APP}], permissions=private)
+    server.bring(admin, own)
+    auth = imported(server, APP_AUTH, {"types": {"read": [], "write": [STATUS[:-1]]}, "scopes": []},
+                    mentions=[{"post": app["id"], "type": APP}], permissions=private)
+    server.bring(admin, auth)
+    token = imported(server, CREDENTIALS + APP_AUTH[:-1], {"hawk_key": "imported-key-of-the-auth-123456789",
+                                                           "hawk_algorithm": "sha256"},
+                     mentions=[{"post": auth["id"], "type": APP_AUTH}], permissions=private)
+    server.bring(admin, token)
+    app_key = tent.Credentials(own["id"], own["content"]["hawk_key"])
+    token_key = tent.Credentials(token["id"], token["content"]["hawk_key"])
+    made = whole(server.send({"type": STATUS, "content": {"text": "imported"}}, token_key), STATUS)
+    check_equal(made["app"]["name"], FULL_APP["name"], "the app of its posts")
+    check_equal(server.send({"type": NOTE, "content": {}}, token_key).status, 403, "what it was not granted")
+    seen = whole(server.get(app["id"], app_key), APP)
+    check_equal(server.get(app["id"], token_key).status, 404, "the app-auth does not read the app post")
+    changed = dict(FULL_APP, name="Renamed")
+    done = whole(server.put(app["id"], {"type": APP, "content": changed, "permissions": private, "version": {
+        "parents": [{"version": seen["version"]["id"]}]}}, app_key), APP)
+    check_equal((done["id"], done["content"]), (app["id"], changed), "a new version of the app post")
+    code = code_of(server.ask("GET", "/oauth/authorize?client_id=" + app["id"]))
+    body = json.dumps({"code": code}).encode()
+    given = server.ask("POST", "/oauth/token", app_key, body=body, content_type="application/json")
+    check_equal(given.status, 200, "a token for the imported app: %r" % given.body[:200])
+
+
+@limit(120)
+def test_webhooks(stage):
+    """Points 14 and 15 (section 14.1): an app is told of what its notification types and its read types match, by PUT,
+    signed with the app credentials; of nothing else, public or not."""
+    server = Server(stage)
+    writer = App(server)
+    reply = STATUS + "reply"
+    hooks = {}
+    for name, types, read in (("all", ["all"], ["all"]), ("base", [STATUS[:-1]], ["all"]), ("exact", [reply], ["all"]),
+                              ("unread", ["all"], [NOTE])):
+        hook = notifications.Webhook()
+        hooks[name] = hook, App(server, read=read, write=[], notification_url=hook.url, notification_types=types)
+    for public, type_ in itertools.product((True, False), (STATUS, reply, OTHER, NOTE)):
+        server.create(writer, type_, {"text": "%s %s" % (type_, public)}, public)
+    wanted = {"all": [STATUS, reply, OTHER, NOTE], "base": [STATUS, reply], "exact": [reply], "unread": [NOTE]}
+    # Each app is told in order; so when the last one has come, all have.
+    for name, types in wanted.items():
+        hook = hooks[name][0]
+        mine = lambda hook=hook: [(p["type"], p.get("permissions", {}).get("public", True)) for p in hook.got
+                                  if p["type"] in (STATUS, reply, OTHER, NOTE)]
+        both = [(type_, public) for public in (True, False) for type_ in types]
+        wait_until(lambda: len(mine()) >= len(both), 20, lambda: "what %s was told: %r" % (name, mine()))
+        check_equal(mine(), both, "what the app of %s was told" % name)
+    hook, app = hooks["exact"]
+    path, headers, body = [r for r in hook.requests if json.loads(r[2])["type"] == reply][-1]
+    check_equal(headers["Content-Type"], post_media_type(reply, tent.REL_NOTIFICATION), "Content-Type")
+    given = tent.attributes(headers["Authorization"])
+    check_equal(given["id"], app.credentials.id, "the app credentials sign")
+    check_equal(given["mac"], tent.hawk_mac(app.credentials.key, "header", given["ts"], given["nonce"], "PUT", path, HOST,
+                                            hook.port, tent.hawk_hash(headers["Content-Type"], body)), "MAC")
+    check_equal(json.loads(body)["content"], {"text": reply + " False"}, "the bare post")
+
+
+# -------------------------------------------------------------------------------------------- authentication, CORS
+
+def test_a_skewed_clock(stage):
+    """Point 16 (section 14.1): 90 seconds are too many, and the answer says what time it is."""
+    server = Server(stage)
+    app = App(server)
+    for skew in (-90, 90):
+        answer = server.ask("GET", "/posts", app.token, ts=int(time.time()) + skew)
+        refused(answer, 401, "%d s" % skew)
+        given = tent.attributes(answer.header("www-authenticate"))
+        check_equal(set(given), {"ts", "tsm", "error"}, "attributes")
+        check_equal(given["tsm"], tent.hawk_tsm(app.token.key, given["ts"]), "tsm")
+        check(abs(int(given["ts"]) - time.time()) <= 5, "the server's time")
+    check_equal(server.ask("GET", "/posts", app.token, ts=int(time.time()) + 30).status, 200, "30 s")
+
+
+def words(text):
+    return {w.strip().lower() for w in text.split(",")}
+
+
+def test_cross_origin(stage):
+    """Points 17 and 18 (section 14.1): OPTIONS everywhere, and failing requests with an Origin."""
+    server = Server(stage)
+    entity = escape(server.entity)
+    paths = {"post": "/posts/%s/x" % entity, "posts_feed": "/posts", "post_attachment": "/posts/%s/x/attachments/y" % entity,
+             "attachment": "/attachments/%s/z" % entity, "oauth_token": "/oauth/token", "new_post": "/posts",
+             "server_info": "/server", "batch": "/batch"}
+    for name, path in paths.items():
+        answer = server.ask("OPTIONS", path)
+        check_equal((answer.status, answer.body), (200, b""), "OPTIONS " + name)
+        check_equal(answer.header("access-control-allow-origin"), "*", name)
+        check(words("DELETE, GET, HEAD, PATCH, POST, PUT") <= words(answer.header("access-control-allow-methods")), name)
+        check(words("Accept, Authorization, Cache-Control, Content-Type, If-Match, If-None-Match, Link") <=
+              words(answer.header("access-control-allow-headers")), name)
+    failing = [("GET", paths["post"]), ("GET", paths["post_attachment"]), ("GET", paths["attachment"]), ("POST", "/oauth/token"),
+               ("POST", "/posts"), ("GET", "/posts?since=nonsense"), ("PATCH", "/server"), ("POST", "/batch")]
+    for method, path in failing:
+        answer = server.ask(method, path, headers=[("Origin", "https://app.example")])
+        check(400 <= answer.status < 500, "%s %s fails: %d" % (method, path, answer.status))
+        check_equal(answer.header("access-control-allow-origin"), "*", path)
+        check(words("Server-Authorization, Link, Count, ETag, WWW-Authenticate") <=
+              words(answer.header("access-control-expose-headers")), path)
+
+
+# ---------------------------------------------------------------------------------------------------- reading posts
+
+def readers(server):
+    """(an app that may do everything, one that may read statuses, one that may read something else)."""
+    return App(server), App(server, read=[STATUS[:-1]], write=[]), App(server, read=[OTHER[:-1]], write=[OTHER[:-1]])
+
+
+def test_public_and_private_posts(stage):
+    """Points 19 and 20 (section 14.1): who reads a post, and which of its members."""
+    server = Server(stage)
+    full, limited, other = readers(server)
+    public, private = server.create(full), server.create(full, public=False)
+    for app in (full, limited, other):
+        post = whole(server.get(public["id"], app.token), STATUS)
+        check("permissions" not in post, "a public post has no permissions")
+        check("received_at" in post and "received_at" in post["version"] and "id" in post["app"], "an app's view")
+    post = whole(server.get(public["id"]), STATUS)
+    check("permissions" not in post and "received_at" not in post and "received_at" not in post["version"], "a stranger's view")
+    check_equal(set(post["app"]), {"name", "url"}, "what a stranger sees of the app")
+    check_equal(post["version"]["id"], tent.version_id(post), "version id, by a stranger")
+    for app, wanted in ((None, 404), (other, 404), (limited, 200), (full, 200)):
+        for method in ("GET", "HEAD"):
+            answer = server.get(private["id"], app and app.token, method=method)
+            check_equal(answer.status, wanted, "%s of a private post" % method)
+    check_equal(server.get(private["id"], full.token).json()["post"]["permissions"], {"public": False}, "permissions for an app")
+
+
+def listed(server, id_, accept, app=None, status=200, **query):
+    """A list of a post, its HEAD checked along; None if it is not shown."""
+    answer = server.get(id_, app and app.token, accept, **query)
+    check_equal(answer.status, status, "the list %s: %r" % (accept, answer.body[:200]))
+    head = server.get(id_, app and app.token, accept, method="HEAD", **query)
+    check_equal(head.status, status, "HEAD of the list")
+    if status != 200:
+        return None
+    check_equal((answer.header("content-type"), head.header("content-type")), (accept, accept), "Content-Type of the list")
+    found = answer.json()
+    name = "mentions" if accept == MENTIONS else "versions"
+    check(set(found) <= {name, "pages", "profiles"}, "members of the list: %r" % sorted(found))
+    if "limit" not in query:
+        check_equal(int(head.header("count")), len(found[name]), "Count")
+    return found[name]
+
+
+def test_mentions_list(stage):
+    """Point 21 (section 14.1): newest first, entity only if different, private ones marked and for apps only."""
+    server = Server(stage)
+    full, limited, other = readers(server)
+    post, hidden = server.create(full), server.create(full, public=False)
+    mention = {"entity": server.entity, "post": post["id"], "type": STATUS}
+    first = server.create(full, mentions=[mention])
+    secret = server.create(full, mentions=[dict(mention, public=False)])
+    private = server.create(full, public=False, mentions=[mention])
+    foreign = server.bring(full, imported(server, STATUS, {"text": "from carol"}, entity="http://carol.example", mentions=[mention]))
+    entry = lambda p, **more: dict({"post": p["id"], "type": STATUS}, **more)
+    check_equal(listed(server, post["id"], MENTIONS, full), [
+        entry(foreign, entity="http://carol.example"), entry(private), entry(secret, public=False), entry(first)], "for an app")
+    shown = [entry(foreign, entity="http://carol.example"), entry(first)]
+    check_equal(listed(server, post["id"], MENTIONS), shown, "for strangers")
+    whoever = listed(server, post["id"], MENTIONS, other)
+    check(entry(private) not in whoever and entry(first) in whoever, "for an app that may not read the type: %r" % whoever)
+    check_equal(len(listed(server, post["id"], MENTIONS, full, limit=2)), 2, "limit")
+    check_equal(server.get(post["id"], full.token, MENTIONS, method="HEAD", limit=2).header("count"), "4", "Count is of all")
+    listed(server, hidden["id"], MENTIONS, status=404)
+    listed(server, hidden["id"], MENTIONS, other, status=404)
+    check_equal(listed(server, hidden["id"], MENTIONS, limited), [], "of a private post, for an app that may read it")
+
+
+def test_children_list(stage):
+    """Point 22 (section 14.1): versions that name a version as their parent, of this post and of others."""
+    server = Server(stage)
+    full, limited, other = readers(server)
+    post = server.create(full)
+    first = post["version"]["id"]
+    second = server.version(full, post)
+    child = server.create(full, version={"parents": [{"version": first, "post": post["id"]}]})
+    private = server.create(full, public=False, version={"parents": [{"version": first, "post": post["id"]}]})
+    own, foreign, hidden = (p["version"]["id"] for p in (second, child, private))
+    ids = lambda *given, **query: [v["id"] for v in listed(server, post["id"], CHILDREN, *given, **query)]
+    check_equal(ids(full, version=first), [hidden, foreign, own], "for an app")
+    check_equal(ids(version=first), [foreign, own], "for strangers")
+    check_equal(ids(other, version=first), [foreign, own], "for an app that may not read the type")
+    check_equal(ids(limited, version=first), [hidden, foreign, own], "for one that may")
+    check_equal(ids(full), [], "of the latest version")
+    third = server.version(full, second)
+    check_equal(ids(full, version=own), [third["version"]["id"]], "of a version in the middle")
+    for entry in listed(server, post["id"], CHILDREN, full, version=first):
+        check_equal(entry["type"], STATUS, "type")
+        mine = entry["id"] == own
+        check_equal(entry["parents"], [{"version": first}] if mine else [{"version": first, "post": post["id"]}], "parents")
+    secret = server.create(full, public=False)
+    open_ = server.version(full, secret)
+    listed(server, secret["id"], CHILDREN, status=404, version=secret["version"]["id"])
+    check_equal(server.get(secret["id"], version=secret["version"]["id"]).status, 404, "the private version itself")
+    check_equal([v["id"] for v in listed(server, secret["id"], CHILDREN, full, version=secret["version"]["id"])],
+                [open_["version"]["id"]], "children of the private version")
+
+
+def test_versions_list(stage):
+    """Point 23 (section 14.1): the version members and the type; newest first; only what the reader may read."""
+    server = Server(stage)
+    full, limited, other = readers(server)
+    one = server.create(full, public=False)
+    two = server.version(full, one, version={"parents": [{"version": one["version"]["id"]}], "message": "typo"})
+    three = server.version(full, two)
+    ids = [p["version"]["id"] for p in (three, two, one)]
+    for app, wanted in ((full, ids), (limited, ids), (other, ids[:2]), (None, ids[:2])):
+        got = listed(server, one["id"], VERSIONS, app)
+        check_equal([v["id"] for v in got], wanted, "versions")
+        check_equal([v.get("message") for v in got][:2], [None, "typo"], "message")
+        check_equal([v.get("parents") for v in got][:2], [[{"version": ids[1]}], [{"version": ids[2]}]], "parents")
+        check(all(v["type"] == STATUS and "published_at" in v for v in got), "members of a version")
+        check(all(("received_at" in v) == (app is not None) for v in got), "received_at is for apps")
+    check_equal(server.get(one["id"]).json()["post"]["version"]["id"], ids[0], "the latest for strangers")
+    secret = server.create(full, public=False)
+    server.version(full, secret, public=False)
+    listed(server, secret["id"], VERSIONS, status=404)
+    listed(server, secret["id"], VERSIONS, other, status=404)
+    check_equal(len(listed(server, secret["id"], VERSIONS, limited)), 2, "for an app that may read the type")
+
+
+class Shelf:
+    """Posts with known times, and what a feed of them must hold: section 4.2 a second time."""
+    TYPES = ("https://shelf.example/types/a/v0#", "https://shelf.example/types/a/v0#x", "https://shelf.example/types/b/v0#")
+
+    def __init__(self, server, app, count=9, **members):
+        self.server, self.app, self.posts = server, app, []
+        for i in range(count):
+            # Four orders, all different; two posts share each received_at.
+            post = {"id": new_id(), "entity": server.entity, "type": self.TYPES[i % 3], "content": {"n": i},
+                    "published_at": STARTED_MS + 1000 * ((i * 5) % count), "received_at": STARTED_MS + 1000 * (i // 2),
+                    "permissions": {"public": i % 4 != 3},
+                    "version": {"published_at": STARTED_MS + 1000 * ((i * 7) % count),
+                                "received_at": STARTED_MS + 1000 * ((i * 4) % count)}}
+            post.update(members)
+            self.posts.append(server.bring(app, post))
+        self.selector = ",".join(sorted({t.split("#")[0] for t in self.TYPES}))
+
+    @staticmethod
+    def at(post, sort):
+        value = post
+        for name in sort.split("."):
+            value = value[name]
+        return value
+
+    def key(self, post, sort):
+        return self.at(post, sort), post["version"]["id"].encode()
+
+    def cursor(self, post, sort="received_at", whole_=True):
+        return "%d %s" % (self.at(post, sort), post["version"]["id"]) if whole_ else str(self.at(post, sort))
+
+    def wanted(self, sort_by="received_at", since=None, until=None, before=None, limit=25, only=lambda post: True):
+        """The ids that a feed must show."""
+        def beyond(text, direction):
+            time_, _, version = text.partition(" ")
+            if not version:
+                return lambda p: (self.at(p, sort_by) - int(time_)) * direction > 0
+            mark = int(time_), version.encode()
+            return lambda p: self.key(p, sort_by) > mark if direction > 0 else self.key(p, sort_by) < mark
+        found = [p for p in self.posts if only(p)]
+        for text, direction in ((since, 1), (until, 1), (before, -1)):
+            if text is not None:
+                found = list(filter(beyond(text, direction), found))
+        found.sort(key=lambda p: self.key(p, sort_by), reverse=True)
+        return [p["id"] for p in (found[-limit:] if since is not None else found[:limit])]
+
+
+def test_feed_filters_and_sorting(stage):
+    """Point 24 (section 14.1): no parameters, types, entities, the four orders, limit, and the latest version only."""
+    server = Server(stage)
+    app = App(server)
+    plain = [server.create(app, NOTE, {"n": i})["id"] for i in range(30)]
+    check_equal(server.ids(app, types=NOTE[:-1]), plain[:4:-1], "25, newest first")
+    check_equal(server.ids(app)[:20], plain[:9:-1], "without parameters")
+    check_equal(len(server.ids(app)), 25, "the default limit")
+    check_equal(server.ids(app, limit=2), plain[:-3:-1], "limit")
+    check_equal(len(server.ids(app, limit=1000, types=NOTE[:-1])), 30, "a large limit")
+    shelf = Shelf(server, app)
+    a, x, b = shelf.TYPES
+    for types, only in ((a, (a,)), (x, (x,)), (a[:-1], (a, x)), (x + "," + b, (x, b)), (a[:-1] + "," + b[:-1], (a, x, b)),
+                        ("https://shelf.example/types/none/v0", ())):
+        check_equal(server.ids(app, types=types), shelf.wanted(only=lambda p, only=only: p["type"] in only), "types " + types)
+    for entities, wanted in ((server.entity, shelf.wanted()), ("http://nobody.example", []),
+                             ("http://nobody.example," + server.entity, shelf.wanted())):
+        check_equal(server.ids(app, entities=entities, types=shelf.selector), wanted, "entities " + entities)
+    foreign = server.bring(app, imported(server, a, {}, entity="http://carol.example", at=STARTED_MS))
+    check_equal(server.ids(app, entities="http://carol.example", types=shelf.selector), [foreign["id"]], "a foreign entity")
+    check_equal(server.ids(entities="http://carol.example", types=shelf.selector), [], "which strangers do not see here")
+    check_equal(server.ask("DELETE", server.path(foreign["id"], "http://carol.example"), app.token).status, 200, "removed")
+    for sort in ("received_at", "published_at", "version.received_at", "version.published_at"):
+        for count in (4, 25):
+            check_equal(server.ids(app, sort_by=sort, limit=count, types=shelf.selector),
+                        shelf.wanted(sort, limit=count), "sort_by %s, limit %d" % (sort, count))
+    check_equal(len({tuple(shelf.wanted(s)) for s in ("received_at", "published_at", "version.received_at",
+                                                      "version.published_at")}), 4, "the four orders differ")
+    newer = server.version(app, shelf.posts[0], {"n": 100})
+    seen = [p for p in server.feed(app, types=shelf.selector).json()["posts"] if p["id"] == newer["id"]]
+    check_equal([p["version"]["id"] for p in seen], [newer["version"]["id"]], "the latest version, once")
+    changed = server.create(app, "https://shelf.example/types/c/v0#before", {})
+    server.version(app, changed, {}, type="https://shelf.example/types/c/v0#after")
+    check_equal(server.ids(app, types="https://shelf.example/types/c/v0#before"), [], "an older version does not bring it in")
+
+
+@limit(150)
+def test_feed_ranges(stage):
+    """Point 25 (section 14.1): since, until, before and their pairs, with and without version ids, at every place."""
+    server = Server(stage)
+    app = App(server)
+    shelf = Shelf(server, app)
+    places = sorted(shelf.posts, key=lambda p: shelf.key(p, "received_at"))
+    for sort, whole_ in itertools.product(("received_at", "version.published_at"), (True, False)):
+        ranges = []
+        for post in places[::2]:
+            mark = shelf.cursor(post, sort, whole_)
+            ranges += [{"since": mark}, {"until": mark}, {"before": mark}]
+        low, high = sorted((places[1], places[6]), key=lambda p: shelf.key(p, sort))
+        for name in ("since", "until"):
+            ranges.append({name: shelf.cursor(low, sort, whole_), "before": shelf.cursor(high, sort, whole_)})
+        for query in ranges:
+            for count in (2, 25):
+                check_equal(server.ids(app, types=shelf.selector, sort_by=sort, limit=count, **query),
+                            shelf.wanted(sort, limit=count, **query), "%s, limit %d, %r" % (sort, count, query))
+            head = server.feed(app, method="HEAD", types=shelf.selector, sort_by=sort, limit=2, **query)
+            check_equal(int(head.header("count")), len(shelf.wanted(sort, **query)), "Count of %r" % query)
+    check_equal(server.ids(app, types=shelf.selector, since="0", limit=3), shelf.wanted(limit=3, since="0"), "since=0")
+    refused(server.feed(app, since="0", until="0"), 400, "since with until")
+
+
+def test_feed_pages(stage):
+    """Point 26 (section 14.1): the links of the first, the middle and the last page; last is where since=0 leads."""
+    server = Server(stage)
+    app = App(server)
+    shelf = Shelf(server, app)
+    everything = shelf.wanted()
+
+    def page(target):
+        answer = server.ask("GET", target, app.token)
+        check_equal(answer.status, 200, "a page: %r" % answer.body[:200])
+        for link in answer.json()["pages"].values():
+            check(re.fullmatch(r'\?[-~._,:@%!&"()*+,;=a-z0-9]*', link, re.I), "a page link: %r" % link)
+        return [p["id"] for p in answer.json()["posts"]], answer.json()["pages"]
+    first, pages = page("/posts?limit=3&types=" + escape(shelf.selector))
+    check_equal((first, set(pages)), (everything[:3], {"next", "last"}), "the first page")
+    middle, pages = page("/posts" + pages["next"])
+    check_equal((middle, set(pages)), (everything[3:6], {"first", "prev", "next", "last"}), "the middle")
+    for name, wanted in (("prev", everything[:3]), ("first", everything[:3]), ("next", everything[6:]), ("last", everything[6:])):
+        check_equal(page("/posts" + pages[name])[0], wanted, "the link " + name)
+    last, pages = page("/posts" + pages["last"])
+    check_equal((last, set(pages)), (everything[6:], {"first", "prev"}), "the last page")
+    check_equal(page("/posts" + pages["prev"])[0], everything[3:6], "back from the last page")
+    check_equal(page("/posts?limit=3&since=0&types=" + escape(shelf.selector))[0], everything[6:], "since=0 is the last page")
+    whole_ = page("/posts?types=" + escape(shelf.selector))
+    check_equal((whole_[0], whole_[1]), (everything, {}), "all on one page")
+
+
+def test_feed_mentions(stage):
+    """Point 27 (section 14.1): mentions of entities and posts, with OR inside one parameter and AND between them."""
+    server = Server(stage)
+    app = App(server)
+    a, b, c = ("http://%s.example" % name for name in ("ana", "bruno", "carol"))
+    shapes = [[{"entity": a}], [{"entity": b}], [{"entity": a}, {"entity": b}], [{"entity": a, "post": "X1"}],
+              [{"entity": c, "post": "X1"}, {"entity": b}], [], [{"entity": a}, {"entity": c, "post": "X2"}]]
+    posts = [server.create(app, NOTE, {"n": i}, mentions=m) for i, m in enumerate(shapes)]
+
+    def names(post, item):
+        entity, _, id_ = item.partition(" ")
+        return any(m["entity"] == entity and id_ in ("", m.get("post")) for m in post.get("mentions", []))
+    for query in ([a], [b], [a + " X1"], [c + " X1"], [a + "," + b], [a + " X1," + c + " X2"], [a, b], [a, b + "," + c],
+                  [a + "," + b, c + " X1"], [a + " X1", b], ["http://nobody.example"]):
+        wanted = [p["id"] for p in reversed(posts) if all(any(names(p, i) for i in one.split(",")) for one in query)]
+        check_equal(server.ids(app, mentions=query, types=NOTE[:-1]), wanted, "mentions %r" % query)
+        head = server.feed(app, method="HEAD", mentions=query, types=NOTE[:-1])
+        check_equal(head.header("count"), str(len(wanted)), "Count of mentions %r" % query)
+
+
+def test_feed_readers(stage):
+    """Point 28 (section 14.1): strangers see public posts; apps those and what their types say."""
+    server = Server(stage)
+    full, limited, other = readers(server)
+    types = STATUS[:-1] + "," + OTHER[:-1]
+    posts = [server.create(full, type_, {"text": "x"}, public) for type_ in (STATUS, OTHER) for public in (True, False)]
+    for app, wanted in ((full, (0, 1, 2, 3)), (limited, (0, 1, 2)), (other, (0, 2, 3)), (None, (0, 2))):
+        ids = [posts[i]["id"] for i in sorted(wanted, reverse=True)]
+        check_equal(server.ids(app, types=types), ids, "what is shown of %r" % (wanted,))
+        check_equal(server.feed(app, method="HEAD", types=types).header("count"), str(len(ids)), "Count")
+
+
+def test_refs(stage):
+    """Point 29 (section 14.1): max_refs gives apps the posts that are referred to, once each."""
+    server = Server(stage)
+    app = App(server)
+    targets = [server.create(app, OTHER, {"n": i}) for i in range(4)]
+    refs = lambda *which: [{"post": targets[i]["id"]} for i in which]
+    one = server.create(app, NOTE, {}, refs=refs(0, 1, 2))
+    server.create(app, NOTE, {}, refs=refs(1, 3))
+    lonely = server.create(app, "https://shelf.example/types/lonely/v0#", {}, refs=[{"post": new_id()}])
+    ids = lambda answer: sorted(p["id"] for p in answer.json()["refs"])
+    wanted = lambda *which: sorted(targets[i]["id"] for i in which)
+    check_equal(ids(server.get(one["id"], app.token, max_refs=10)), wanted(0, 1, 2), "of a post")
+    check_equal(ids(server.get(one["id"], app.token, max_refs=2)), wanted(0, 1), "the first ones")
+    check_equal(ids(server.feed(app, types=NOTE[:-1], max_refs=10)), wanted(0, 1, 2, 3), "of a feed, each once")
+    check_equal(ids(server.feed(app, types=NOTE[:-1], max_refs=1)), wanted(0, 1), "one a post")
+    check_equal(ids(server.get(lonely["id"], app.token, max_refs=10)), [], "nothing is found")
+    check_equal(ids(server.feed(app, types=lonely["type"], max_refs=10)), [], "nothing is found, in a feed")
+    check("refs" not in server.get(one["id"], app.token).json(), "not asked for")
+    check("refs" not in server.get(one["id"], max_refs=10).json(), "strangers do not get them")
+    check("refs" not in server.feed(types=NOTE[:-1], max_refs=10).json(), "nor in a feed")
+
+
+def set_profile(server, app, profile, avatar=None):
+    """A new version of the meta post, and with a picture by multipart."""
+    meta = whole(server.get("meta"), META)
+    content = dict(meta["content"], profile=profile)
+    return server.version(app, meta, content, files=[("avatar[0]", "me.png", "image/png", avatar)] if avatar else [])
+
+
+def test_profiles_and_meta(stage):
+    """Points 30 and 31 (section 14.1): profiles of the entities that posts name; the meta post takes a profile and an
+    avatar."""
+    server = Server(stage)
+    app = App(server)
+    # 31
+    avatar, profile = picture(), {"name": "Alice", "bio": "writes things", "website": "http://alice.example/", "location": "here"}
+    meta = set_profile(server, app, profile, avatar)
+    check_equal((meta["id"], meta["content"]["profile"]), ("meta", profile), "the new profile")
+    check_equal([(a["category"], a["digest"]) for a in meta["attachments"]], [("avatar", tent.digest(avatar))], "the avatar")
+    seen = whole(server.get("meta"), META)
+    check_equal(seen["content"], meta["content"], "as strangers see it")
+    check_equal(set(seen["content"]), {"entity", "previous_entities", "profile", "servers"}, "members of meta")
+    check_equal(set(seen["content"]["servers"][0]), {"version", "preference", "urls"}, "members of a server")
+    check_equal(len(seen["content"]["servers"][0]["urls"]), 10, "the ten URLs")
+    refused(server.put("meta", {"type": META, "content": dict(meta["content"], profile={"name": "A", "age": "7"}), "version": {
+        "parents": [{"version": meta["version"]["id"]}]}}, app.token), 400, "an unknown member of the profile")
+    # 30
+    me = {server.entity: dict(profile, avatar_digest=tent.digest(avatar))}
+    peer = FakeServer()
+    peer.relate(server.entity)
+    both = dict(me, **{peer.entity: peer.meta_content()["profile"]})
+    theirs = peer.publish(STATUS, {"text": "of the peer"}, mentions=[{"entity": server.entity}])
+    check_equal(peer.deliver(server.entity, theirs).status, 200, "a post of the peer")
+    named = {"entity": peer.entity, "post": theirs["id"]}
+    post = server.create(app, NOTE, {}, mentions=[{"entity": peer.entity}, {"entity": "http://nobody.example"}], refs=[named],
+                         version={"parents": [dict(named, version=theirs["version"]["id"])]})
+    you = {peer.entity: both[peer.entity]}
+    private = server.create(app, OTHER, {}, permissions={"public": False, "entities": [peer.entity]})
+    off = [("Cache-Control", "no-proxy")]
+    for relations, wanted in (("entity", me), ("mentions", you), ("refs", you), ("parents", you), ("permissions", {}),
+                              ("entity,mentions", both)):
+        for target in (server.path(post["id"], profiles=relations),
+                       "/posts?types=%s&profiles=%s" % (escape(NOTE[:-1]), relations)):
+            answer = server.ask("GET", target, app.token, headers=off)
+            check_equal(answer.json().get("profiles"), wanted, "profiles=%s of %s" % (relations, target))
+    check_equal(server.get(private["id"], app.token, profiles="permissions").json()["profiles"], you, "permissions of a private one")
+    plain = server.create(app)
+    for before, accept in (({}, MENTIONS), (me, VERSIONS), ({}, CHILDREN)):
+        check_equal(server.get(plain["id"], app.token, accept, profiles="entity").json()["profiles"], before, accept)
+    server.create(app, mentions=[{"post": plain["id"], "entity": server.entity}],
+                  version={"parents": [{"post": plain["id"], "version": plain["version"]["id"]}]})
+    for accept in (MENTIONS, CHILDREN):
+        check_equal(server.get(plain["id"], app.token, accept, profiles="entity").json()["profiles"], me, accept)
+    check("profiles" not in server.get(post["id"], profiles="entity").json(), "strangers do not get them")
+    check("profiles" not in server.feed(profiles="entity").json(), "nor in a feed")
+    check_equal(peer.problems, [], "what the other server found wrong")
+
+
+# ----------------------------------------------------------------------------------------------- the ordinary program
+
+def test_the_ordinary_program_has_none_of_it(stage):
+    """Everything that the conformance server leaves out (Tor, consent, the passphrase) cannot be left out by others:
+    no symbol and no text of it is in the program that people run."""
+    with open(binary(), "rb") as file:
+        data = file.read().lower()
+    with open(program(), "rb") as file:
+        other = file.read().lower()
+    for word in (b"conformance", b"go_without_tor"):
+        check_equal(data.count(word), 0, "%r in the ordinary program" % word)
+        check(other.count(word) > 0, "%r is looked for in vain even where it must be" % word)
+    alice = stage.node("alice", "none", start=False)
+    unknown = alice.refused("no-such-verb", "--port", "9", code=2)
+    said = alice.refused("conformance-server", "--port", "9", code=2)
+    check_equal(said.replace("conformance-server", "no-such-verb"), unknown, "it is a verb like any unknown one")
