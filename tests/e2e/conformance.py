@@ -811,6 +811,192 @@ def test_profiles_and_meta(stage):
     check_equal(peer.problems, [], "what the other server found wrong")
 
 
+# ---------------------------------------------------------------------------------------------------------- writing
+
+def writers(server):
+    """(may do everything, may write statuses, may read statuses, may do neither)."""
+    return (App(server), App(server, read=[], write=[STATUS[:-1]]), App(server, read=[STATUS[:-1]], write=[]),
+            App(server, read=[OTHER[:-1]], write=[OTHER[:-1]]))
+
+
+def test_refs_of_what_is_written(stage):
+    """Point 32 (section 14.1): POST and PUT keep refs, and the answer leaves out the post's own entity."""
+    server = Server(stage)
+    app = App(server)
+    target = server.create(app)
+    given = [{"entity": server.entity, "post": target["id"], "type": STATUS},
+             {"entity": "http://carol.example", "post": "X1", "version": "sha512t256-" + "0" * 64}]
+    kept = [{"post": target["id"], "type": STATUS}, given[1]]
+    post = server.create(app, refs=given)
+    check_equal(post["refs"], kept, "refs of a POST")
+    check_equal(whole(server.get(post["id"]), STATUS)["refs"], kept, "refs, read again")
+    newer = server.version(app, post, refs=given[:1])
+    check_equal(newer["refs"], kept[:1], "refs of a PUT")
+    for made in (post, newer):
+        check_equal(made["version"]["id"], tent.version_id(made), "version id")
+
+
+def test_new_versions(stage):
+    """Point 33 (section 14.1): who may make a new version, and what it keeps."""
+    server = Server(stage)
+    full, limited, reader, other = writers(server)
+    for public in (True, False):
+        post = server.create(full, public=public)
+        body = {"type": STATUS, "content": {"text": "newer"}, "permissions": {"public": public},
+                "version": {"parents": [{"version": post["version"]["id"], "post": post["id"]}]}}
+        refused(server.put(post["id"], body), 401, "anonymous")
+        for app in (reader, other):
+            refused(server.put(post["id"], body, app.token), 403, "an app that may not write it")
+        for app in (limited, full):
+            made = whole(server.put(post["id"], body, app.token), STATUS)
+            check_equal((made["id"], made["content"], made["published_at"]),
+                        (post["id"], {"text": "newer"}, post["published_at"]), "the new version")
+            check_equal(made["version"]["parents"], [{"version": post["version"]["id"]}], "its parents")
+            check_equal("permissions" in made, not public, "permissions are shown of private posts")
+            check_equal(made["version"]["id"], tent.version_id(made), "version id")
+        seen = server.get(post["id"], full.token).json()["post"]
+        check_equal(seen["version"]["id"], made["version"]["id"], "the latest version")
+        refused(server.put(post["id"], dict(body, version={"parents": []}), full.token), 400, "no parents")
+        refused(server.put(post["id"], dict(body, version={"parents": [{"version": "sha512t256-" + "0" * 64}]}), full.token),
+                400, "an unknown parent")
+        refused(server.put(new_id(), body, full.token), 404, "a version of nothing (ruling 37)")
+
+
+def test_versions_of_posts_with_attachments_and_mentions(stage):
+    """Point 34 (section 14.1): attachments kept, new and dropped; mentions replaced and dropped."""
+    server = Server(stage)
+    app = App(server)
+    one, two = picture(seed=3), picture(seed=5)
+    post = server.create(app, PHOTO, {"caption": "a dot"}, files=[("photo[0]", "one.png", "image/png", one)])
+    first = post["attachments"][0]
+    named = {k: first[k] for k in ("category", "content_type", "name", "digest")}
+    kept = server.version(app, post, {"caption": "kept"}, attachments=[named])
+    check_equal(kept["attachments"], [first], "kept, and the size filled in")
+    both = server.version(app, kept, {"caption": "both"}, attachments=[named], files=[("photo[0]", "two.png", "image/png", two)])
+    check_equal([(a["name"], a["digest"], a["size"]) for a in both["attachments"]],
+                [("one.png", tent.digest(one), len(one)), ("two.png", tent.digest(two), len(two))], "kept and new")
+    none = server.version(app, both, {"caption": "none"})
+    check("attachments" not in none, "dropped")
+    for made in (post, kept, both, none):
+        check_equal(made["version"]["id"], tent.version_id(made), "version id")
+    for version, wanted in ((both, 302), (none, 404)):
+        answer = server.ask("GET", server.path(post["id"]) + "/attachments/two.png?version=" + version["version"]["id"])
+        check_equal(answer.status, wanted, "the attachment of a version")
+    refused(server.put(post["id"], {"type": PHOTO, "content": {}, "attachments": [dict(named, digest="sha512t256-" + "0" * 64)],
+                                    "version": {"parents": [{"version": post["version"]["id"]}]}}, app.token), 400, "unknown digest")
+    ana, carol = {"entity": "http://ana.example"}, {"entity": "http://carol.example"}
+    post = server.create(app, NOTE, {}, mentions=[ana])
+    replaced = server.version(app, post, {"n": 1}, mentions=[carol])
+    check_equal(replaced["mentions"], [carol], "replaced")
+    check("mentions" not in server.version(app, replaced, {"n": 2}), "dropped")
+    for mention in (ana, carol):
+        check_equal(server.ids(app, mentions=mention["entity"], types=NOTE[:-1]), [], "no longer found by its mentions")
+
+
+def test_deleting(stage):
+    """Point 35 (section 14.1): who may delete, with and without a delete post, and that it is gone."""
+    server = Server(stage)
+    full, limited, reader, other = writers(server)
+    delete = lambda post, app=None, headers=(), query="": server.ask("DELETE", server.path(post["id"]) + query, app and app.token,
+                                                                      headers=headers)
+    public, private = server.create(full), server.create(full, public=False)
+    refused(delete(private), 404, "anonymous, a private post")
+    refused(delete(private, other), 404, "an app that cannot read it")
+    refused(delete(public), 401, "anonymous, a public post")
+    for post, app in ((public, reader), (public, other), (private, reader)):
+        refused(delete(post, app), 403, "an app that only reads it")
+    for post, app in ((public, limited), (private, full)):
+        server.version(full, post, public=post is public)
+        made = whole(delete(post, app), DELETE)
+        check_equal(made["refs"], [{"post": post["id"]}], "refs of the delete post")
+        check_equal("permissions" in made, post is private, "the delete post is as private as what it deletes")
+        for reader_ in (None, full):
+            refused(server.get(post["id"], reader_ and reader_.token), 404, "deleted")
+            refused(server.get(post["id"], reader_ and reader_.token, version=post["version"]["id"]), 404, "all versions")
+        refused(delete(post, full), 404, "deleted twice")
+    for value, silent in (("false", True), ("true", False)):
+        post = server.create(full)
+        answer = delete(post, full, [("Create-Delete-Post", value)])
+        check_equal(answer.status, 200, "Create-Delete-Post: " + value)
+        if silent:
+            check_equal((answer.body, answer.header("content-length")), (b"", "0"), "an empty answer")
+        else:
+            check_equal(answer.json()["post"]["refs"], [{"post": post["id"]}], "as without the header")
+        refused(server.get(post["id"], full.token), 404, "deleted")
+
+
+def test_deleting_a_version(stage):
+    """Point 36 (section 14.1): one version goes, and the one before shows again."""
+    server = Server(stage)
+    full, limited, reader, other = writers(server)
+    one = server.create(full)
+    two = server.version(full, one)
+    delete = lambda post, version, app=None, headers=(): server.ask(
+        "DELETE", server.path(post["id"], version=version["version"]["id"]), app and app.token, headers=headers)
+    refused(delete(one, two), 401, "anonymous")
+    refused(delete(one, two, reader), 403, "an app that only reads")
+    secret = server.create(full, public=False)
+    refused(delete(secret, secret), 404, "a private one, anonymous")
+    refused(delete(secret, secret, other), 404, "a private one, unreadable")
+    made = whole(delete(one, two, limited), DELETE)
+    check_equal(made["refs"], [{"post": one["id"], "version": two["version"]["id"]}], "refs of the delete post")
+    check_equal(server.get(one["id"]).json()["post"]["version"]["id"], one["version"]["id"], "the version before shows")
+    refused(server.get(one["id"], version=two["version"]["id"]), 404, "the deleted version")
+    three = server.version(full, one)
+    made = whole(delete(one, three, full, [("Create-Delete-Post", "true")]), DELETE)
+    check_equal(made["refs"], [{"post": one["id"], "version": three["version"]["id"]}], "true equals absent")
+    four = server.version(full, one)
+    answer = delete(one, four, full, [("Create-Delete-Post", "false")])
+    check_equal((answer.status, answer.body, answer.header("content-length")), (200, b"", "0"), "without a delete post")
+    check_equal(server.get(one["id"]).json()["post"]["version"]["id"], one["version"]["id"], "the first one shows again")
+
+
+def test_imports_of_other_entities(stage):
+    """Point 37 (section 14.1): an app with the scope import brings posts of others, as they are."""
+    server = Server(stage)
+    app, without = App(server), App(server, scopes=["permissions"])
+    post = imported(server, STATUS, {"text": "elsewhere"}, entity="http://carol.example", at=STARTED_MS,
+                    mentions=[{"entity": server.entity}])
+    put = lambda post, key: server.put(post["id"], post, key, rel=REL_IMPORT, entity=post["entity"])
+    refused(put(post, None), 401, "anonymous")
+    refused(put(post, without.token), 403, "without the scope")
+    kept = server.bring(app, post)
+    for member in ("id", "entity", "content", "published_at", "received_at", "mentions", "version"):
+        check_equal(kept[member], post[member], member)
+    check_equal(server.bring(app, post)["version"], post["version"], "the same again")
+    check_equal(server.get(post["id"], app.token, entity=post["entity"]).json()["post"]["content"], post["content"], "readable")
+    check_equal(server.get(post["id"], entity=post["entity"]).status, 404, "for apps only")
+    wrong = dict(post, content={"text": "changed"})
+    refused(put(wrong, app.token), 400, "a version id that is not its own")
+
+
+# ------------------------------------------------------------------------------------------------------ attachments
+
+def test_attachments(stage):
+    """Point 38 (section 14.1): post_attachment redirects to the digest; private ones are not there for strangers."""
+    server = Server(stage)
+    full, limited, other = App(server), App(server, read=[PHOTO[:-1]], write=[]), App(server, read=[OTHER[:-1]], write=[])
+    for public in (True, False):
+        data = picture(seed=7 if public else 11)
+        post = server.create(full, PHOTO, {"caption": "a dot"}, public, files=[("photo[0]", "a dot.png", "image/png", data)])
+        by_name = server.path(post["id"]) + "/attachments/a%20dot.png"
+        by_digest = "/attachments/%s/%s" % (escape(server.entity), tent.digest(data))
+        for app in (None, other, limited, full):
+            for method in ("GET", "HEAD"):
+                key = app and app.token
+                named, direct = server.ask(method, by_name, key), server.ask(method, by_digest, key)
+                if not public and app in (None, other):
+                    check_equal((named.status, direct.status), (404, 404), "a private attachment, for strangers")
+                    continue
+                check_equal((named.status, named.header("attachment-digest")), (302, tent.digest(data)), "the redirect")
+                check(tent.digest(data) in named.header("location"), "Location: " + named.header("location"))
+                followed = server.ask(method, urllib.parse.urljoin("/", named.header("location")))
+                for answer in (followed, direct):
+                    check_equal((answer.status, answer.header("content-type")), (200, "image/png"), "the attachment")
+                    check_equal(answer.body, data if method == "GET" else b"", "its bytes")
+                    check_equal(answer.header("content-length"), str(len(data)), "its length")
+
+
 # ----------------------------------------------------------------------------------------------- the ordinary program
 
 def test_the_ordinary_program_has_none_of_it(stage):
