@@ -15,7 +15,7 @@ import urllib.parse
 
 import notifications
 import tent
-from fake_server import INITIAL, META, RELATIONSHIP, FakeServer, address_of, new_id, now_ms
+from fake_server import INITIAL, META, RELATIONSHIP, FakeServer, address_of, new_id, now_ms, refusal
 from harness import HOST, Failed, Process, binary, check, check_equal, free_ports, root, wait_until
 from node import limit, picture
 from tent import POST_TYPE, STATUS, escape, post_media_type
@@ -995,6 +995,246 @@ def test_attachments(stage):
                     check_equal((answer.status, answer.header("content-type")), (200, "image/png"), "the attachment")
                     check_equal(answer.body, data if method == "GET" else b"", "its bytes")
                     check_equal(answer.header("content-length"), str(len(data)), "its length")
+
+
+# ---------------------------------------------------------------------------------------------------- relationships
+
+def quiet(peer):
+    check_equal(peer.problems, [], "what the other server found wrong")
+
+
+def test_handshake_of_another(stage):
+    """Points 44 and 45 (section 14.1): the server is asked for a relationship, and gives its own."""
+    server, peer = Server(stage), FakeServer()
+    # 44
+    answer, first, issued = peer.start_handshake(server.entity)
+    check_equal((answer.status, answer.header("content-type")), (200, post_media_type(INITIAL)), "the answer to #initial")
+    sent = peer._shown(first)
+    given = answer.json()["post"]
+    check_equal({k: given.get(k) for k in sent}, sent, "the same post")
+    seen = [(a.method, a.kind, a.who) for a in peer.asked if a.kind != "notify"]
+    check_equal(seen, [("HEAD", "entity", None), ("GET", "meta", None), ("GET", "credentials", "bewit"),
+                       ("GET", "relationship", server.entity)], "what the server asks, in this order")
+    check(peer.got("meta")[0].headers["Accept"].startswith(POST_TYPE), "Accept of the meta post")
+    check_equal(peer.got("relationship")[0].key_id, issued["id"], "the initial post is asked for with its own key")
+    theirs = peer.wait_received(lambda p: p["type"] == RELATIONSHIP)
+    notify = peer.got("notify")[0]
+    check_equal((notify.headers["Content-Type"], notify.key_id),
+                (post_media_type(RELATIONSHIP, tent.REL_NOTIFICATION), issued["id"]), "its relationship post comes, signed")
+    check_equal(theirs["mentions"], [{"entity": peer.entity, "post": first["id"], "type": INITIAL}], "what it mentions")
+    # 45
+    credentials, shown = peer.finish_handshake(server.entity, answer, first)
+    check_equal(credentials["version"]["id"], tent.version_id(credentials), "version id of the credentials")
+    check_equal(set(credentials["content"]), {"hawk_key", "hawk_algorithm"}, "their content")
+    check_equal((shown["id"], shown["type"]), (theirs["id"], RELATIONSHIP), "the relationship post that they mention")
+    answer = server.get(theirs["id"], peer.theirs[server.entity])
+    check_equal((answer.status, answer.authentic), (200, True), "read with these credentials")
+    check_equal(server.get(theirs["id"]).status, 404, "and not without")
+    quiet(peer)
+
+
+def test_handshake_with_a_stranger(stage):
+    """Point 46 (section 14.1): a private post that mentions and permits a stranger makes a relationship, then arrives."""
+    server, peer = Server(stage), FakeServer()
+    app = App(server)
+    post = server.create(app, permissions={"public": False, "entities": [peer.entity]}, mentions=[{"entity": peer.entity}])
+    arrived = peer.wait_received(lambda p: p["id"] == post["id"])
+    check_equal((arrived["version"]["id"], arrived["permissions"]), (post["version"]["id"], {"public": False}), "what arrived")
+    peer.wait_received(lambda p: p["type"] == SUBSCRIPTION + "https://tent.io/types/meta/v0")
+    steps = [a.kind for a in peer.asked if a.kind not in ("other", "relationship", "notify")]
+    check_equal(steps[:4], ["entity", "meta", "initial", "credentials"], "the steps")
+    check(peer.got("initial")[0].who is None and peer.got("relationship")[0].who == server.entity, "who signs")
+    delivered = [json.loads(a.body)["type"] for a in peer.got("notify", status=200)]
+    check_equal(delivered, [RELATIONSHIP, STATUS, SUBSCRIPTION + "https://tent.io/types/meta/v0"], "the deliveries, in order")
+    check_equal(server.ids(app, types=FAILURE[:-1]), [], "no failure is told")
+    quiet(peer)
+
+
+def test_subscribing(stage):
+    """Point 47 (section 14.1): a new subscription makes a relationship and arrives; without write permission it is 403."""
+    server, peer = Server(stage), FakeServer()
+    app, other = App(server), App(server, read=["all"], write=[STATUS[:-1]])
+    post = {"type": SUBSCRIPTION + STATUS[:-1], "content": {"type": STATUS[:-1]}, "mentions": [{"entity": peer.entity}]}
+    refused(server.send(post, other.token), 403, "without write permission")
+    refused(server.send(post), 401, "anonymous")
+    refused(server.send(dict(post, mentions=[]), app.token), 400, "a subscription to nobody")
+    check_equal(peer.asked, [], "nothing is asked for that")
+    made = whole(server.send(post, app.token), post["type"])
+    arrived = peer.wait_received(lambda p: p["id"] == made["id"])
+    check_equal(arrived["content"], {"type": STATUS[:-1]}, "the subscription")
+    told = peer.publish(STATUS, {"text": "to my followers"})
+    check_equal(peer.deliver(server.entity, told).status, 200, "and its posts are taken")
+    check_equal(server.ids(app, entities=peer.entity, types=STATUS[:-1]), [told["id"]], "in the feed")
+    quiet(peer)
+
+
+def bring_relationship(server, app, peer):
+    """A relationship, made elsewhere, by imports: the peer began it. Then a subscription of the peer to statuses."""
+    private = {"public": False}
+    first = peer.publish(INITIAL, mentions=[{"entity": server.entity}], permissions=private)
+    given, _ = peer._issue(server.entity, first)
+    final = imported(server, RELATIONSHIP, mentions=[{"entity": peer.entity, "post": first["id"], "type": INITIAL}],
+                     permissions={"public": False, "entities": [peer.entity]})
+    own = imported(server, CREDENTIALS + RELATIONSHIP[:-1], {"hawk_key": "imported-key-of-a-relationship-01", "hawk_algorithm": "sha256"},
+                   mentions=[{"post": final["id"], "type": RELATIONSHIP}], permissions=private)
+    subscription = peer.publish(SUBSCRIPTION + STATUS[:-1], {"type": STATUS[:-1]}, mentions=[{"entity": server.entity}])
+    for post in (peer.latest(peer.entity, "meta"), first, given, final, own, subscription):
+        server.bring(app, post)
+    peer.theirs[server.entity] = tent.Credentials(own["id"], own["content"]["hawk_key"])
+    return subscription
+
+
+def deletion(peer, post):
+    """The least that a delete post may be, as the suite sends it."""
+    return {"id": new_id(), "entity": peer.entity, "type": DELETE, "refs": [{"post": post["id"]}]}
+
+
+def kept(server, app, post):
+    answer = server.ask("GET", server.path(post["id"], post["entity"]), app.token, headers=[("Cache-Control", "no-proxy")])
+    check(answer.status in (200, 404), "a stored post: %d" % answer.status)
+    return answer.status == 200
+
+
+def test_imported_relationship(stage):
+    """Point 48 (section 14.1): what was imported works; a deleted subscription ends."""
+    server, peer = Server(stage), FakeServer()
+    app = App(server)
+    subscription = bring_relationship(server, app, peer)
+    first = server.create(app, content={"text": "one"})
+    arrived = peer.wait_received(lambda p: p["id"] == first["id"])
+    check_equal(arrived["content"], {"text": "one"}, "a matching post")
+    check(kept(server, app, subscription), "the subscription is kept")
+    delete = deletion(peer, subscription)
+    check_equal(peer.deliver(server.entity, delete, body=delete).status, 200, "its deletion")
+    check(not kept(server, app, subscription), "the subscription is gone")
+    second = server.create(app, content={"text": "two"})
+    third = server.create(app, content={"text": "three"}, mentions=[{"entity": peer.entity}])
+    peer.wait_received(lambda p: p["id"] == third["id"])  # deliveries keep their order
+    check_equal([p["id"] for p in peer.received(STATUS[:-1])], [first["id"], third["id"]], "what was delivered")
+    check(second["id"] not in [p["id"] for p in peer.received()], "the post after the end of the subscription")
+    quiet(peer)
+
+
+def test_deletions_of_others(stage):
+    """Point 49 (section 14.1): a delete notification counts with the key of its author, and only then."""
+    server, peer, other = Server(stage), FakeServer(), FakeServer()
+    app = App(server)
+    for each in (peer, other):
+        each.relate(server.entity)
+    post = peer.publish(STATUS, {"text": "soon gone"}, mentions=[{"entity": server.entity}])
+    check_equal(peer.deliver(server.entity, post).status, 200, "the post")
+    delete = deletion(peer, post)
+    right = peer.theirs[server.entity]
+    for key, name in ((None, "unsigned"), (other.theirs[server.entity], "another peer"), (app.token, "an app"),
+                      (tent.Credentials(right.id, right.key + "x"), "a wrong key"), (tent.Credentials(new_id(), right.key), "unknown")):
+        check_equal(peer.deliver(server.entity, delete, key, delete).status, 403, "a delete post, " + name)
+        check(kept(server, app, post), "the post stays: " + name)
+    check_equal(peer.deliver(server.entity, delete, right, delete).status, 200, "with the key of the relationship")
+    check(not kept(server, app, post), "the post is gone")
+    check_equal(peer.deliver(server.entity, post).status, 200, "a late delivery")
+    check(not kept(server, app, post), "does not bring it back")
+
+
+class Told:
+    """An app that is told of failed deliveries."""
+
+    def __init__(self, server):
+        self.hook = notifications.Webhook()
+        self.app = App(server, notification_url=self.hook.url, notification_types=[FAILURE[:-1]])
+        self.server = server
+
+    def failures(self, peer, post=None):
+        return [p for p in self.hook.got if p["type"].startswith(FAILURE) and p["content"]["entity"] == peer.entity
+                and (post is None or p["refs"][0]["post"] == post["id"])]
+
+    def expect(self, peer, post, reason):
+        """Told once, in the words of section 7.7, privately, and to nobody else."""
+        told = wait_until(lambda: self.failures(peer, post), 30,
+                          lambda: "%s is told; told %r; asked %r" % (reason, self.hook.got, peer.asked[-6:]))
+        check_equal([p["content"] for p in told], [{"entity": peer.entity, "status": "temporary", "reason": reason}], reason)
+        check_equal(told[0]["type"], FAILURE + post["type"].split("#")[0], "type of the failure")
+        wanted = {"post": post["id"], "version": post["version"]["id"], "type": post["type"]}
+        for list_ in ("refs", "mentions"):
+            check_equal([{k: v for k, v in e.items() if k != "entity"} for e in told[0][list_]], [wanted], list_)
+        check_equal(told[0]["permissions"], {"public": False}, "it is private")
+        check(told[0]["id"] not in [p["id"] for p in peer.received()], "it is delivered to nobody")
+
+
+def mention(server, app, peer, **more):
+    return server.create(app, mentions=[{"entity": peer.entity}], **more)
+
+
+def only_statuses(status):
+    def fault(asked):
+        if '"%s"' % STATUS in asked.headers["Content-Type"]:
+            raise refusal(status)
+    return fault
+
+
+@limit(150)
+def test_failures_before_a_relationship(stage):
+    """Point 50 (section 14.1): unreachable, discovery_failed, relationship_failed and delivery_failed, of peers that were
+    strangers; each is told once and the post arrives when the trouble is over."""
+    server = Server(stage)
+    told = Told(server)
+
+    def no_link(peer):
+        peer.meta_links = False
+
+    def no_servers(peer):
+        peer.keep(peer.make(META, peer.meta_content(servers=[]), id="meta"))
+
+    def another_post(peer):
+        peer.keep(peer.make(STATUS, {"text": "no meta post"}, id="meta"))
+
+    def fault(kind, status):
+        return lambda peer: peer.faults.update({kind: status})
+    troubles = [("unreachable", fault("entity", 503)), ("unreachable", FakeServer.stop), ("discovery_failed", no_link),
+                ("discovery_failed", another_post), ("discovery_failed", no_servers),
+                ("relationship_failed", fault("credentials", 404)), ("relationship_failed", fault("initial", 400)),
+                ("delivery_failed", fault("notify", only_statuses(404)))]
+    peers = []
+    for reason, trouble in troubles:
+        peer = FakeServer()
+        trouble(peer)
+        peers.append((reason, peer, mention(server, told.app, peer)))
+    for reason, peer, post in peers:
+        told.expect(peer, post, reason)
+    for _, peer, post in peers:
+        peer.meta_links, peer.faults = True, {}
+        peer.posts[peer.entity, "meta"] = peer.posts[peer.entity, "meta"][:1]
+        if peer.server is None:
+            peer.start()
+    for reason, peer, post in peers:
+        peer.wait_received(lambda p: p["id"] == post["id"], 60)
+        told.expect(peer, post, reason)
+
+
+@limit(120)
+def test_failures_within_a_relationship(stage):
+    """Point 50 (section 14.1): unreachable and delivery_failed of peers that are known; none of subscribers that are not
+    mentioned, and none on success."""
+    server = Server(stage)
+    told = Told(server)
+    peers = [FakeServer() for _ in range(4)]
+    for peer in peers:
+        peer.relate(server.entity)
+    away, refusing, subscriber, well = peers
+    for peer in (subscriber, well):
+        follow = peer.publish(SUBSCRIPTION + STATUS[:-1], {"type": STATUS[:-1]}, mentions=[{"entity": server.entity}])
+        check_equal(peer.deliver(server.entity, follow).status, 200, "a subscription")
+    away.faults["notify"] = only_statuses(503)
+    refusing.faults["notify"] = only_statuses(404)
+    subscriber.faults["notify"] = only_statuses(404)
+    post = server.create(told.app, mentions=[{"entity": p.entity} for p in (away, refusing, well)])
+    told.expect(away, post, "unreachable")
+    told.expect(refusing, post, "delivery_failed")
+    well.wait_received(lambda p: p["id"] == post["id"])
+    wait_until(lambda: len(subscriber.got("notify", status=404)) >= 2, 30, "a delivery to the subscriber is tried again")
+    check_equal((told.failures(subscriber), told.failures(well)), ([], []), "nothing is told of a mere subscriber, nor of success")
+    subscriber.faults.clear()
+    subscriber.wait_received(lambda p: p["id"] == post["id"], 40)
+    check_equal(len(server.ids(told.app, types=FAILURE[:-1])), 2, "delivery failures in the feed")
 
 
 # ----------------------------------------------------------------------------------------------- the ordinary program

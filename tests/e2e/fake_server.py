@@ -204,6 +204,8 @@ class FakeServer:
             handler.end_headers()
             if asked.method != "HEAD":
                 handler.wfile.write(reply.body)
+        except ConnectionError:
+            handler.close_connection = True  # whoever asked, or was asked, has gone
         except Exception as error:  # a mistake here must not look like one of the other side
             self.problems.append("fake server: %r at %r" % (error, asked))
             raise
