@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import sys
 import time
 import urllib.parse
@@ -1235,6 +1236,144 @@ def test_failures_within_a_relationship(stage):
     subscriber.faults.clear()
     subscriber.wait_received(lambda p: p["id"] == post["id"], 40)
     check_equal(len(server.ids(told.app, types=FAILURE[:-1])), 2, "delivery failures in the feed")
+
+
+# ------------------------------------------------------------------------------------------------------ old clients
+
+TEMPLATES = {"oauth_auth": set(), "oauth_token": set(), "posts_feed": set(), "new_post": set(), "post": {"entity", "post"},
+             "post_attachment": {"entity", "post", "name"}, "attachment": {"entity", "digest"}, "batch": set(),
+             "server_info": set(), "discover": {"entity"}}
+
+
+def test_old_clients_discover(stage):
+    """Points 1 and 2 (section 15.1): the Link header, the HTML as a regular expression looks for it, ten templates."""
+    server = Server(stage)
+    for method in ("HEAD", "GET"):
+        answer = server.ask(method, "/")
+        header = answer.header("link")
+        check("," not in header and answer.header("content-type").startswith("text/html"), "Link: %r" % header)
+        url = urllib.parse.urljoin(server.entity + "/", tent.link(answer, tent.REL_META))
+    found = re.findall(r'<link href="([^"]+)" rel="https://tent.io/rels/meta-post" />', server.ask("GET", "/").body.decode())
+    check_equal([urllib.parse.urljoin(server.entity + "/", f) for f in found], [url], "the HTML form")
+    for headers in ([], [("Accept", POST_TYPE)], [("Accept", post_media_type(META))]):
+        meta = whole(server.ask("GET", address_of(url)[2], headers=headers), META)
+        check_equal(meta["content"]["entity"], server.entity, "entity of the meta post")
+    urls = meta["content"]["servers"][0]["urls"]
+    check_equal({k: set(re.findall(r"{(\w+)}", v)) for k, v in urls.items()}, TEMPLATES, "the templates")
+    check(all(v.startswith(server.entity + "/") for v in urls.values()), "they lead here")
+    check("?" not in urls["oauth_auth"], "oauth_auth has no query")
+
+
+def test_old_clients_sign(stage):
+    """Points 3 and 4 (section 15.1): entities as they are in paths, the MAC over the raw target; app and hash may be
+    missing; the answers are signed with their hash and not compressed."""
+    server = Server(stage)
+    app = App(server)
+    post = server.create(app, public=False)
+    with_app = tent.Credentials(app.token.id, app.token.key, app.post["id"])
+    lower = escape(server.entity).lower()
+    for path in (server.path(post["id"]), "/posts/%s/%s" % (server.entity, post["id"]), "/posts/%s/%s" % (lower, post["id"]),
+                 server.path(post["id"]) + "?max_refs=2&odd=%7e"):
+        for key in (app.token, with_app):
+            answer = server.ask("GET", path, key, headers=[("Accept-Encoding", "gzip, deflate")])
+            check_equal((answer.status, answer.authentic), (200, True), "GET " + path)
+            check("hash" in tent.attributes(answer.header("server-authorization")), "hash in Server-Authorization")
+            check_equal(answer.header("content-encoding"), "", "compression")
+    wrong = tent.Credentials(app.token.id, app.token.key, new_id())
+    check_equal(server.ask("GET", "/posts", wrong).status, 403, "another app's name")
+
+    body = json.dumps({"type": STATUS, "content": {"text": "no hash"}}).encode()
+    ts, nonce = int(time.time()) + app.token.offset, "n0nce"
+    mac = tent.hawk_mac(app.token.key, "header", ts, nonce, "POST", "/posts", HOST, server.port)
+    header = 'Hawk id="%s", ts="%d", nonce="%s", mac="%s"' % (app.token.id, ts, nonce, mac)
+    answer = server.ask("POST", "/posts", body=body, content_type=post_media_type(STATUS), headers=[("Authorization", header)])
+    whole(answer, STATUS)
+    given = tent.attributes(answer.header("server-authorization"))
+    check_equal(given["hash"], tent.hawk_hash(answer.header("content-type"), answer.body), "the hash of the answer")
+
+
+def test_old_clients_write(stage):
+    """Points 5, 6, 8, 10 and 13 (section 15.1): null members, sortBy, chunked bodies, multipart namings, 200, page links,
+    and whole posts that are sent back."""
+    server = Server(stage)
+    app = App(server)
+    # 5
+    null = {"type": STATUS, "content": {"text": "a", "location": None}, "mentions": None, "licenses": None}
+    made = whole(server.send(null, app.token), STATUS)
+    check_equal((made["content"], "mentions" in made), ({"text": "a"}, False), "null members go")
+    content = dict(FULL_APP, description=None)
+    check_equal(server.send({"type": APP, "content": content}).status, 200, "a null in an app post")
+    check_equal(server.feed(app, sortBy="published_at", odd="x").status, 200, "unknown parameters")
+    # 6, 8
+    for files in ([], [("photo[0]", "a.png", "image/png", picture(seed=3)), ("photo[0]", "b.png", "image/png", picture(seed=5))],
+                  [("photo", "a.png", "image/png", picture(seed=3)), ("photo", "b.png", "image/png", picture(seed=5))],
+                  [("photo[0]", "a.png", "image/png", picture(seed=3)), ("photo[1]", "b.png", "image/png", picture(seed=5))]):
+        body, content_type = upload({"type": PHOTO, "content": {"caption": "a"}}, files)
+        for chunked in (False, True):
+            answer = send_chunked(server, app.token, content_type, body) if chunked else server.ask(
+                "POST", "/posts", app.token, body=body, content_type=content_type)
+            post = whole(answer, PHOTO)
+            check_equal([(a["category"], a["name"], a["digest"]) for a in post.get("attachments", [])],
+                        [("photo", n, tent.digest(d)) for _, n, _, d in files], "attachments")
+    # 10
+    pages = server.feed(app, limit=1).json()["pages"]
+    check(set(pages) == {"next", "last"} and all(v.startswith("?") for v in pages.values()), "pages: %r" % pages)
+    # 13
+    before = server.create(app, mentions=[{"entity": server.entity, "post": made["id"]}], refs=[{"post": made["id"]}])
+    seen = whole(server.get(before["id"], app.token), STATUS)
+    seen["version"]["parents"] = [{"version": seen["version"]["id"]}]
+    seen["content"] = {"text": "changed"}
+    after = whole(server.put(before["id"], seen, app.token), STATUS)
+    check_equal((after["content"], after["refs"], after["mentions"]), ({"text": "changed"}, before["refs"], before["mentions"]),
+                "the whole post sent back")
+    check(after["version"]["id"] != before["version"]["id"], "a version of its own")
+
+
+def send_chunked(server, key, content_type, body):
+    """POST as Go and Node send it: chunked, and without a payload hash."""
+    header, made = key.header("POST", "/posts", HOST, server.port)
+    lines = ["POST /posts HTTP/1.1", "Host: " + server.host, "Connection: close", "Transfer-Encoding: chunked",
+             "Content-Type: " + content_type, "Authorization: " + header]
+    with socket.create_connection((HOST, server.port), timeout=30) as sock:
+        sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+        for start in range(0, len(body), 1000):
+            piece = body[start:start + 1000]
+            sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+        sock.sendall(b"0\r\n\r\n")
+        with sock.makefile("rb") as stream:
+            return tent._read_response(stream, "POST")
+
+
+def test_old_clients_consent_and_avatars(stage):
+    """Points 7, 9 and 12 (section 15.1): credentials Links of apps and app-auths, refs of app-auth queries, bewits that are
+    valid for decades."""
+    server = Server(stage)
+    admin = App(server)
+    # 7
+    made = server.send({"type": APP, "content": FULL_APP})
+    app, app_key = whole(made, APP), linked(made)
+    made = server.send({"type": APP_AUTH, "content": {"types": {"read": [], "write": [STATUS[:-1]]}, "scopes": []},
+                        "mentions": [{"entity": server.entity, "post": app["id"]}]}, admin.token)
+    auth, key = whole(made, APP_AUTH), linked(made)
+    check_equal(server.send({"type": STATUS, "content": {"text": "x"}}, key).status, 200, "the key of the app-auth works")
+    # 9
+    query = {"types": APP_AUTH, "mentions": server.entity + " " + app["id"], "max_refs": 10, "limit": 1}
+    found = server.feed(admin, **query).json()
+    check_equal([p["id"] for p in found["posts"]], [auth["id"]], "the app-auth of an app")
+    check(app["id"] in [p["id"] for p in found["refs"]], "refs hold the app: %r" % [p["type"] for p in found["refs"]])
+    refs = {r["type"].split("#")[0] for r in auth["refs"]}
+    check_equal(refs, {APP[:-1], CREDENTIALS[:-1]}, "refs of the app-auth")
+    consent = App(server, read=["all", CREDENTIALS[:-1]])
+    check_equal({p["id"] for p in server.feed(consent, **query).json()["refs"]}, {app["id"], key.id},
+                "the credentials, for an app that may read them")
+    check_equal(server.get(app["id"], app_key).status, 200, "the app reads its post")
+    # 12
+    data = picture()
+    post = server.create(admin, PHOTO, {}, False, files=[("photo", "me.png", "image/png", data)])
+    target = "/attachments/%s/%s" % (escape(server.entity), post["attachments"][0]["digest"])
+    for exp, wanted in ((4530669460, 200), (int(time.time()) - 5, 403)):
+        bewit = tent.hawk_bewit(admin.token.key, admin.token.id, exp, target, HOST, server.port)
+        check_equal(server.ask("GET", target + "?bewit=" + bewit).status, wanted, "a bewit until %d" % exp)
 
 
 # ----------------------------------------------------------------------------------------------- the ordinary program
