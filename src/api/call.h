@@ -3,6 +3,7 @@
 // and finishes it later from another thread (proxying, handshakes, OAuth's slow passphrase check).
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ struct Services {
     const Hooks& hooks;
     const Settings& settings;
     std::unique_ptr<OauthState> oauth = std::make_unique<OauthState>();
+    std::unique_ptr<std::atomic<int>> batches = std::make_unique<std::atomic<int>>(0);  // under way
 };
 
 struct Call {

@@ -157,11 +157,13 @@ Result<void> apply_audience(Post& draft, const std::vector<std::string>& to, con
 
 }  // namespace
 
-ControlApi::ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks)
+ControlApi::ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks,
+                       uint64_t upload_limit)
     : store_(store)
     , board_(board)
     , self_(std::move(self))
     , hooks_(std::move(hooks))
+    , upload_limit_(upload_limit)
 {
 }
 
@@ -275,7 +277,7 @@ Result<Json> ControlApi::status()
 
 Result<Json> ControlApi::post(const net::HttpRequest& request, std::string_view query)
 {
-    auto upload = TRY(api::read_post_upload(request, store_));
+    auto upload = TRY(api::read_post_upload(request, store_, upload_limit_));
     Post draft = TRY(post_from_json(upload.post));
     for (auto& attachment : upload.uploaded)
         draft.attachments.push_back(std::move(attachment));

@@ -21,7 +21,8 @@ public:
         std::function<void()> stop;
         std::function<void(const std::string& hawk_id)> app_created;
     };
-    ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks);
+    // `upload_limit`: bytes of one attachment.
+    ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks, uint64_t upload_limit);
 
     net::HttpResponse handle(const net::HttpRequest& request);
 
@@ -46,6 +47,7 @@ private:
     const StatusBoard& board_;
     tent::Self self_;
     Hooks hooks_;
+    uint64_t upload_limit_;
 };
 
 }  // namespace bivouac::app

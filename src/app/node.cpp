@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/app/node.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -33,7 +35,7 @@ namespace {
 // What is in hand may end; then everything is closed. Together with closing the store below five seconds.
 constexpr int64_t kGraceMs = 2'500;
 constexpr auto kStopLimit = std::chrono::milliseconds(4'500);
-constexpr uint64_t kControlBodyBytes = 400u << 20;
+constexpr uint64_t kControlBodyBytes = 400u << 20;  // several attachments of the command line
 
 sigset_t stop_signals()
 {
@@ -133,6 +135,8 @@ struct Node::Impl {
     Result<void> open_listeners();
     Result<void> open_control_socket();
     void start_tor(std::string target);
+    uint64_t upload_limit() const { return static_cast<uint64_t>(config.upload_limit_mib) << 20; }
+    api::Storage storage() const;
     void handle(net::HttpRequest request, api::Responder respond);
     net::BodyPolicy admit(int listener, const net::RequestHead& head);
     void tor_changed();
@@ -142,8 +146,21 @@ struct Node::Impl {
 net::BodyPolicy Node::Impl::admit(int listener, const net::RequestHead& head)
 {
     if (listener == control_listener)
-        return {kControlBodyBytes};
+        return {std::max<uint64_t>(kControlBodyBytes, 2 * upload_limit())};
     return {api->body_limit(listener, head.method, head.headers)};
+}
+
+api::Storage Node::Impl::storage() const
+{
+    api::Storage out;
+    std::error_code error;
+    if (auto space = std::filesystem::space(config.data_directory, error); !error)
+        out.available = space.available;
+    const std::string database = DataPaths::in(config.data_directory).database;
+    for (const char* part : {"", "-wal"})
+        if (auto size = std::filesystem::file_size(database + part, error); !error)
+            out.used += size;
+    return out;
 }
 
 void Node::Impl::handle(net::HttpRequest request, api::Responder respond)
@@ -189,7 +206,9 @@ Result<void> Node::Impl::build()
     hooks.check_passphrase = [this](Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
         gate->ask(std::move(passphrase), std::move(done));
     };
+    hooks.storage = [this] { return storage(); };
     api::Settings settings;
+    settings.upload_limit_bytes = upload_limit();
 #ifdef BIVOUAC_CONFORMANCE
     if (config.conformance) {
         settings.auto_approve = true;
@@ -212,10 +231,13 @@ Result<void> Node::Impl::build()
     control_hooks.posted = [this] { relay->wake(); };
     control_hooks.stop = [] { kill(getpid(), SIGTERM); };
     control_hooks.app_created = [this](const std::string& id) { api->allow_large_bodies(id); };
-    control = std::make_unique<ControlApi>(store(), board, selves.front(), std::move(control_hooks));
+    control = std::make_unique<ControlApi>(store(), board, selves.front(), std::move(control_hooks),
+                                           upload_limit());
 
+    net::FrontLimits front_limits;
+    front_limits.bytes_in_flight = std::max<uint64_t>(front_limits.bytes_in_flight, 4 * upload_limit());
     front = std::make_unique<net::Front>(
-        loop, net::FrontLimits{}, config.data_directory,
+        loop, front_limits, config.data_directory,
         [this](int listener, const net::RequestHead& head) { return admit(listener, head); },
         [this](net::HttpRequest request, net::Responder respond) {
             handle(std::move(request), std::move(respond));

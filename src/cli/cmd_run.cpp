@@ -76,6 +76,10 @@ void add_run(CLI::App& app, Context& context)
         ->excludes(control)
         ->excludes(extra)
         ->excludes(torrc);
+    verb->add_option("--upload-limit", config.upload_limit_mib,
+                     "Take attachments of up to MIB mebibytes, from apps and from the command line (default 100)")
+        ->type_name("MIB")
+        ->check(CLI::Range(1, 4096));
     verb->add_flag("--log-names", options->log_names, "Write entities into the log (off: the log names nobody)");
     verb->add_flag("-v,--verbose", options->verbose, "Log more");
     verb->callback([&context, options, local] {

@@ -13,6 +13,7 @@
 #include <httplib.h>
 
 #include <bivouac/base/log.h>
+#include <bivouac/net/response_text.h>
 
 namespace bivouac::net
 {
@@ -311,6 +312,12 @@ WireAnswer HttpAdapter::serialise(std::string_view method, Persistence persisten
     Run run{.persistence = persistence, .answer = answer, .response = std::nullopt};
     std::string head = app_->process(run, method, nullptr, nullptr);
     return finish(method, std::move(head), std::move(run.response).value_or(HttpResponse{}));
+}
+
+std::string response_text(std::string_view method, HttpResponse response)
+{
+    static HttpAdapter adapter;
+    return adapter.serialise(method, Persistence::KeepAlive, std::move(response)).bytes;
 }
 
 HttpResponse error_response(int status, std::string_view text)

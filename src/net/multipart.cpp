@@ -14,7 +14,8 @@ namespace
 {
 
 constexpr size_t kBoundaryLimitBytes = 70; // RFC 2046 section 5.1.1
-constexpr size_t kPartsLimit = 64;
+constexpr size_t kFormPartsLimit = 64;
+constexpr size_t kMixedPartsLimit = 1000;
 constexpr size_t kPartHeadLimitBytes = 8u << 10;
 constexpr size_t kPaddingLimitBytes = 64; // blanks after a boundary
 constexpr size_t kSliceBytes = 64u << 10;
@@ -172,9 +173,10 @@ Result<void> parse_disposition(std::string_view value, PartHead& head)
 
 } // namespace
 
-MultipartReader::MultipartReader(std::string boundary, Events events)
+MultipartReader::MultipartReader(std::string boundary, Events events, MultipartKind kind)
     : delimiter_(is_boundary(boundary) ? "\r\n--" + boundary : std::string())
     , events_(std::move(events))
+    , kind_(kind)
     // So the first boundary, which may stand at the very start, is found like the others.
     , buffer_("\r\n")
 {
@@ -251,8 +253,8 @@ Result<void> MultipartReader::step_boundary_end(bool& progress)
         return {}; // more is needed
     if (!text.starts_with("\r\n"))
         return invalid("a boundary is followed by something else than a line end");
-    if (++parts_ > kPartsLimit)
-        return fail(ErrorKind::TooLarge, "more than 64 parts");
+    if (++parts_ > (kind_ == MultipartKind::FormData ? kFormPartsLimit : kMixedPartsLimit))
+        return fail(ErrorKind::TooLarge, "too many parts");
     at_ += blanks + 2;
     scanned_ = 0;
     state_ = State::Headers;
@@ -322,19 +324,24 @@ Result<void> MultipartReader::parse_headers(std::string_view text)
             if (has_disposition)
                 return invalid("a part with two dispositions");
             has_disposition = true;
-            TRY(parse_disposition(value, head));
+            if (kind_ == MultipartKind::FormData)
+                TRY(parse_disposition(value, head));
         } else if (name == "content-type") {
             if (has_type)
                 return invalid("a part with two content types");
             has_type = true;
             head.content_type = value;
+        } else if (name == "content-id") {
+            if (!head.content_id.empty())
+                return invalid("a part with two ids");
+            head.content_id = value;
         } else if (name == "content-transfer-encoding") {
             std::string encoding = lower(value);
             if (encoding != "binary" && encoding != "8bit" && encoding != "7bit")
                 return fail(ErrorKind::Unsupported, "parts must not be encoded");
         }
     }
-    if (!has_disposition)
+    if (!has_disposition && kind_ == MultipartKind::FormData)
         return invalid("a part without a disposition");
     return events_.part_begin(head);
 }

@@ -200,9 +200,9 @@ Result<void> take_field(const Header& field, RequestHead& head, Framing& framing
     return {};
 }
 
-Result<void> check_framing(const RequestHead& head, const Framing& framing)
+Result<void> check_framing(const RequestHead& head, const Framing& framing, HostField host)
 {
-    if (framing.hosts != 1)
+    if (framing.hosts > 1 || (framing.hosts == 0 && host == HostField::Needed))
         return invalid("exactly one Host header is needed");
     if (framing.lengths > 1)
         return invalid("more than one Content-Length");
@@ -255,7 +255,7 @@ size_t find_head_end(std::string_view bytes)
     return 0;
 }
 
-Result<RequestHead> parse_request_head(std::string_view bytes)
+Result<RequestHead> parse_request_head(std::string_view bytes, HostField host)
 {
     if (bytes.size() > kHeadLimitBytes)
         return fail(ErrorKind::TooLarge, "the request head is over 16 KiB");
@@ -280,7 +280,7 @@ Result<RequestHead> parse_request_head(std::string_view bytes)
         head.headers.push_back(std::move(field));
         bytes.remove_prefix(end + 2);
     }
-    TRY(check_framing(head, framing));
+    TRY(check_framing(head, framing, host));
     if (head.minor_version == 0)
         head.close = true;
     return head;

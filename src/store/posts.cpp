@@ -384,6 +384,19 @@ Result<FeedText> load_feed_text(ReadTx& tx, int64_t owner, const FeedQuery& quer
     return page;
 }
 
+Result<std::map<std::string, int64_t>> count_types(ReadTx& tx, int64_t owner)
+{
+    auto select = tx.prepare(R"(
+        SELECT t.base, (SELECT count(*) FROM versions v INDEXED BY versions_type_1
+                        WHERE v.owner = :owner AND v.type = t.id AND v.latest > 0) AS count
+        FROM types t WHERE count > 0)");
+    select.bind(":owner", owner);
+    std::map<std::string, int64_t> out;
+    while (TRY(select.step()))
+        out[select.text(0)] = select.integer(1);
+    return out;
+}
+
 Result<int64_t> count_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer)
 {
     Sql sql = TRY(feed_count(tx, owner, query, viewer));

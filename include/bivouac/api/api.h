@@ -30,8 +30,15 @@ enum class PassphraseCheck {
     Busy,  // too many are being checked, or there is no memory for it: not looked at
 };
 
+// Bytes, for apps (section 4.12).
+struct Storage {
+    uint64_t available = 0;
+    uint64_t used = 0;
+};
+
 // What the API asks of the rest of the node.
 struct Hooks {
+    std::function<Storage()> storage;                                 // may be empty
     std::function<void()> posted;                                     // the outbox has something new
     std::function<void(int64_t owner, std::string peer)> peer_seen;   // a signed request of a peer came in
     // The target's side of a handshake; answers by itself.

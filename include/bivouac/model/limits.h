@@ -48,6 +48,11 @@ constexpr int64_t kPendingFollowers = 1000;
 
 constexpr size_t kPeersAtOnce = 64;  // deliveries under way to different peers
 
+// Tent 0.3, section 4.11. All that a batch asks and answers is held in memory; files go one by one.
+constexpr size_t kBatchRequests = 100;
+constexpr size_t kBatchBytes = 8u << 20;
+constexpr size_t kBatchAnswerBytes = 16u << 20;
+
 constexpr int kFeedLimitDefault = 25;
 constexpr int kFeedLimitMaximum = 200;
 // Filters of one feed: each costs an index walk or a comparison a row.

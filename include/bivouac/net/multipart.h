@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// multipart/form-data (RFC 7578) read in pieces, so that a body of any size passes through bounded memory.
-// Pure: bytes in, callbacks out. Fuzzed.
+// multipart/form-data (RFC 7578) and multipart/mixed (RFC 2046) read in pieces, so that a body of any size passes
+// through bounded memory. Pure: bytes in, callbacks out. Fuzzed.
 #pragma once
 
 #include <functional>
@@ -14,11 +14,15 @@
 namespace bivouac::net {
 
 struct PartHead {
-    std::string name;
+    std::string name;           // form data only
     std::string filename;       // empty when absent
     bool has_filename = false;
     std::string content_type;   // as sent, parameters included; empty when absent
+    std::string content_id;     // as sent; empty when absent
 };
+
+// Parts of a form need a disposition with a name, others none; theirs is not looked at.
+enum class MultipartKind { FormData, Mixed };
 
 class MultipartReader {
 public:
@@ -27,8 +31,9 @@ public:
         std::function<Result<void>(std::string_view)> part_data;
         std::function<Result<void>()> part_end;
     };
-    // Limits: 64 parts, 8 KiB of headers a part. Sizes of the parts are the caller's business (part_data).
-    MultipartReader(std::string boundary, Events events);
+    // Limits: 64 parts of a form, 1000 others, 8 KiB of headers a part. Sizes of the parts are the caller's business
+    // (part_data).
+    MultipartReader(std::string boundary, Events events, MultipartKind kind = MultipartKind::FormData);
 
     // Invalid when malformed; whatever an event returned.
     Result<void> feed(std::string_view bytes);
@@ -47,6 +52,7 @@ private:
 
     std::string delimiter_;  // CR LF -- boundary; empty when the boundary is none
     Events events_;
+    MultipartKind kind_;
     State state_ = State::Preamble;
     std::string buffer_;
     size_t at_ = 0;       // what lies before is done with

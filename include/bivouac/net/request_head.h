@@ -32,7 +32,9 @@ struct RequestHead {
 
 // The head's bytes, from the request line to the empty line inclusive.
 // Invalid -> 400, TooLarge -> 431, Unsupported -> 415 (Content-Encoding) or, for an unknown transfer coding, 501.
-Result<RequestHead> parse_request_head(std::string_view bytes);
+// Inside another request (a batch) the host is the outer one's, so there it may be left out.
+enum class HostField { Needed, Optional };
+Result<RequestHead> parse_request_head(std::string_view bytes, HostField host = HostField::Needed);
 
 // The status for an error of parse_request_head.
 int head_error_status(const Error& error);

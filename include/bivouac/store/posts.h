@@ -2,6 +2,7 @@
 // Posts and their versions. `owner` is the local entity in whose store they are.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,8 @@ struct FeedText {
 Result<FeedText> load_feed_text(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer,
                                 const Audience& audience);
 Result<FeedPage> load_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
+// How many posts there are of each type, by its base; a post that looks different to some readers may count twice.
+Result<std::map<std::string, int64_t>> count_types(ReadTx& tx, int64_t owner);
 Result<int64_t> count_feed(ReadTx& tx, int64_t owner, const FeedQuery& query, const Viewer& viewer);
 
 // Deletes all versions, or one; remembers it in tombstones. False when there was nothing.
