@@ -69,7 +69,7 @@ class FakeServer:
     """faults: kind of request -> status, or a function of the Asked that may raise a Reply.  The kinds: entity, meta,
     credentials, relationship, post, list, feed, initial, notify, attachment, post_attachment, other."""
 
-    def __init__(self, port=0, entity=None, socks=None, start=True):
+    def __init__(self, port=0, entity=None, socks=None):
         """entity: the address under which others find it, if that is not the loopback port; socks: a proxy for its own
         requests."""
         self.socks = socks
@@ -83,8 +83,7 @@ class FakeServer:
         self.meta_links = True
         self.port, self.server = port, None
         self.fixed_entity = entity
-        if start:
-            self.start()
+        self.start()
 
     # ---- life
 
@@ -204,7 +203,7 @@ class FakeServer:
             handler.end_headers()
             if asked.method != "HEAD":
                 handler.wfile.write(reply.body)
-        except ConnectionError:
+        except OSError:
             handler.close_connection = True  # whoever asked, or was asked, has gone
         except Exception as error:  # a mistake here must not look like one of the other side
             self.problems.append("fake server: %r at %r" % (error, asked))
@@ -389,7 +388,8 @@ class FakeServer:
     def ask(self, method, url, credentials=None, **more):
         """One request of ours to another server."""
         address, host, target = address_of(url)
-        return tent.request(address, method, target, host, credentials=credentials, socks=self.socks, **more)
+        return tent.request(address, method, target, host, credentials=credentials, socks=self.socks,
+                            socks_user=self.socks and "fake", **more)
 
     def discover(self, entity):
         """The meta post of an entity (section 1.2), or None."""
