@@ -25,8 +25,8 @@ sys.path.insert(0, HERE)
 
 from harness import Failed, end_recorded, private_dir, read_record, remove, same_process, start_time, tail  # noqa: E402
 
-MODULES = ["vectors", "bad_input", "follow_approve", "sharing", "shapes", "apps", "notifications", "reach", "outage",
-           "crash", "on_disk", "no_leak", "failures", "conformance"]
+MODULES = ["vectors", "bad_input", "follow_approve", "sharing", "shapes", "apps", "attachments", "notifications", "reach",
+           "outage", "crash", "on_disk", "no_leak", "failures", "conformance"]
 LIMIT = 90.0
 
 
