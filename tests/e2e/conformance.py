@@ -780,6 +780,13 @@ def test_profiles_and_meta(stage):
     check_equal(len(seen["content"]["servers"][0]["urls"]), 10, "the ten URLs")
     refused(server.put("meta", {"type": META, "content": dict(meta["content"], profile={"name": "A", "age": "7"}), "version": {
         "parents": [{"version": meta["version"]["id"]}]}}, app.token), 400, "an unknown member of the profile")
+    # Where the entity is, is not an app's to say (difference 1 from section 1.6).
+    for change in ({"entity": "http://carol.example", "previous_entities": [server.entity]},
+                   {"servers": FakeServer().meta_content()["servers"]}):
+        refused(server.put("meta", {"type": META, "content": dict(meta["content"], **change), "version": {
+            "parents": [{"version": meta["version"]["id"]}]}}, app.token), 400, "another address: %r" % sorted(change))
+    refused(server.ask("DELETE", server.path("meta"), app.token), 403, "deleting the meta post")
+    check_equal(whole(server.get("meta"), META)["content"], meta["content"], "nothing has changed")
     # 30
     me = {server.entity: dict(profile, avatar_digest=tent.digest(avatar))}
     peer = FakeServer()

@@ -71,7 +71,7 @@ struct Gate : TestStore {
 
 }  // namespace
 
-TEST_CASE("a signed request is its entity's, and its answer is signed back")
+TEST_CASE("a signed request is its entity's, and its answer is signed back (sections 5.1 and 5.4)")
 {
     Gate gate;
     auto request = gate.request("GET", "/posts");
@@ -95,7 +95,7 @@ TEST_CASE("without credentials one is anonymous")
     CHECK(std::get<Authenticated>(outcome).principal.kind == Principal::Kind::Anonymous);
 }
 
-TEST_CASE("wrong key, unknown id, other target, other method, malformed header: all the same 403")
+TEST_CASE("wrong key, unknown id, other target, other method, malformed header: all the same 403 (section 5.5)")
 {
     Gate gate;
     auto wrong_key = gate.request("GET", "/posts");
@@ -119,7 +119,7 @@ TEST_CASE("wrong key, unknown id, other target, other method, malformed header: 
     CHECK(gate.status(malformed) == 403);
 }
 
-TEST_CASE("a Hawk request 61 seconds off is stale and is told our clock; 59 seconds are fine")
+TEST_CASE("a Hawk request 61 seconds off is stale and is told our clock; 59 seconds are fine (section 5.5)")
 {
     Gate gate;
     gate.clock.now += 1'000'000;
@@ -143,7 +143,7 @@ TEST_CASE("a Hawk request 61 seconds off is stale and is told our clock; 59 seco
     }
 }
 
-TEST_CASE("the same request a second time is refused, also after a restart")
+TEST_CASE("the same request a second time is refused, also after a restart (section 5.6)")
 {
     Gate gate;
     auto request = gate.request("GET", "/posts");
@@ -155,7 +155,7 @@ TEST_CASE("the same request a second time is refused, also after a restart")
     CHECK(gate.status(request) == 401);  // stale: from before this start
 }
 
-TEST_CASE("a payload hash that is there must be right")
+TEST_CASE("a payload hash that is there must be right (section 5.3)")
 {
     Gate gate;
     for (bool right : {true, false}) {
@@ -168,7 +168,7 @@ TEST_CASE("a payload hash that is there must be right")
     }
 }
 
-TEST_CASE("a bewit opens exactly its URL until it expires, for reading only")
+TEST_CASE("a bewit opens exactly its URL until it expires, for reading only (section 5.7)")
 {
     Gate gate;
     int64_t exp = gate.clock.now / 1000 + 60;

@@ -45,7 +45,7 @@ TEST_CASE("MACs, hashes, bewits and time proofs are those of the protocol's vect
     }
 }
 
-TEST_CASE("a Hawk header is read in any order of its fields, and written so that it reads the same")
+TEST_CASE("a Hawk header is read in any order of its fields, and written so that it reads the same (section 5.1)")
 {
     auto header = parse_hawk_header("hawk mac=\"m+/=\", nonce=\"n\" ,ts=\"17\",id=\"i\", app=\"a\", hash=\"h\", ext=\"\"");
     REQUIRE(header.ok());
@@ -58,7 +58,7 @@ TEST_CASE("a Hawk header is read in any order of its fields, and written so that
     CHECK(again->hash == "h");
 }
 
-TEST_CASE("malformed Hawk headers are refused")
+TEST_CASE("malformed Hawk headers are refused (section 5.1)")
 {
     for (const std::string& bad :
          {std::string(""), std::string("Hawk"), std::string("Hawk "), std::string("Basic id=\"x\""),
@@ -75,7 +75,7 @@ TEST_CASE("malformed Hawk headers are refused")
     }
 }
 
-TEST_CASE("an answer's proof fits its request, its body and its key only")
+TEST_CASE("an answer's proof fits its request, its body and its key only (section 5.4)")
 {
     HawkHeader request;
     request.id = "i";
@@ -94,7 +94,7 @@ TEST_CASE("an answer's proof fits its request, its body and its key only")
     CHECK_FALSE(verify_server_authorization("", "key", request, target, ""));
 }
 
-TEST_CASE("a stale challenge tells the clock only to whoever can prove it")
+TEST_CASE("a stale challenge tells the clock only to whoever can prove it (section 5.5)")
 {
     std::string challenge = write_stale_challenge("key", 1700000000);
     CHECK(read_stale_challenge(challenge, "key") == 1700000000);
@@ -102,7 +102,7 @@ TEST_CASE("a stale challenge tells the clock only to whoever can prove it")
     CHECK_FALSE(read_stale_challenge("Hawk", "key"));
 }
 
-TEST_CASE("the bewit parameter leaves the target with the separator that goes with it")
+TEST_CASE("the bewit parameter leaves the target with the separator that goes with it (section 5.7)")
 {
     CHECK(split_bewit("/a?bewit=x").target == "/a");
     CHECK(split_bewit("/a?bewit=x").bewit == "x");
@@ -115,7 +115,7 @@ TEST_CASE("the bewit parameter leaves the target with the separator that goes wi
         CHECK_FALSE(parse_bewit(bad).ok());
 }
 
-TEST_CASE("host and port are those the client saw")
+TEST_CASE("host and port are those the client saw (section 5.2)")
 {
     CHECK(hawk_target("GET", "/", "A.Onion")->host == "a.onion");
     CHECK(hawk_target("GET", "/", "a.onion")->port == 80);

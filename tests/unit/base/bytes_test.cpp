@@ -39,7 +39,7 @@ TEST_CASE("base32 has RFC 4648's vectors in Tor's lower case, and one text form 
     CHECK_FALSE(from_base32("mz"  "b"));
 }
 
-TEST_CASE("digests have their published vectors")
+TEST_CASE("digests have their published vectors (section 3.6)")
 {
     CHECK(to_hex(sha256("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     CHECK(to_hex(sha3_256("abc")) == "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532");
@@ -47,7 +47,6 @@ TEST_CASE("digests have their published vectors")
     Sha512Half half;
     half.update("onion ");
     half.update("attachment\n");
-    // Tent 0.3, section 3.6
     CHECK(to_hex(half.finish()) == "e75cea7f8c10d2150dca0f314532dd1ab3b190c66bac742a1a5101eb95afd909");
 }
 

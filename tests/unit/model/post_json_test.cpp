@@ -121,7 +121,7 @@ TEST_CASE("entity URLs are http or https, without query or fragment")
     CHECK_FALSE(is_entity_url("http://" + std::string(600, 'a')));
 }
 
-TEST_CASE("digests are known with and without prefix")
+TEST_CASE("digests are known with and without prefix (section 3.6)")
 {
     const std::string hex(64, 'a');
     CHECK(normal_digest(hex) == "sha512t256-" + hex);
