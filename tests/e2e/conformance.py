@@ -5,6 +5,7 @@ against `bivouac-conformance conformance-server`.  The other server in it is fak
 Each point is named by number in the docstring of the test that covers it; test_every_point_has_a_test counts them.
 """
 import copy
+import io
 import itertools
 import json
 import os
@@ -1381,6 +1382,42 @@ def test_old_clients_consent_and_avatars(stage):
     for exp, wanted in ((4530669460, 200), (int(time.time()) - 5, 403)):
         bewit = tent.hawk_bewit(admin.token.key, admin.token.id, exp, target, HOST, server.port)
         check_equal(server.ask("GET", target + "?bewit=" + bewit).status, wanted, "a bewit until %d" % exp)
+
+
+def test_old_clients_send_batches(stage):
+    """Point 11 (section 15.1): a batch as tent-request sends it; the boundary of the answer is quoted, and nothing else."""
+    server = Server(stage)
+    app = App(server)
+    server.create(app, public=False)
+    parts = [("GET", "/posts?types=" + escape(STATUS[:-1]), app.token, b"", ""), ("GET", "/posts", None, b"", ""),
+             ("POST", "/posts", app.token, json.dumps({"type": STATUS, "content": {"text": "in a batch"}}).encode(),
+              post_media_type(STATUS)), ("GET", server.path("none"), None, b"", "")]
+    body, made = b"", []
+    for number, (method, target, key, text, content_type) in enumerate(parts):
+        lines = ["%s %s HTTP/1.1" % (method, target), "Content-Length: %d" % len(text)]
+        if content_type:
+            lines.append("Content-Type: " + content_type)
+        header, proof = key.header(method, target, HOST, server.port, content_type, text) if key else (None, None)
+        made.append(proof)
+        if header:
+            lines.append("Authorization: " + header)
+        body += ("--b7\r\nContent-Type: application/http\r\nContent-ID: %d\r\n\r\n%s\r\n\r\n" % (
+            number, "\r\n".join(lines))).encode() + text + b"\r\n"
+    answer = server.ask("POST", "/batch", body=body + b"--b7--\r\n", content_type='multipart/mixed; boundary="b7"')
+    check_equal(answer.status, 200, "the batch: %r" % answer.body[:300])
+    found = re.fullmatch(r'multipart/mixed; boundary="([^"]+)"', answer.header("content-type"))
+    check(found, "the boundary is quoted, and nothing after it: " + answer.header("content-type"))
+    answers = {}
+    for part in answer.body.split(b"--" + found.group(1).encode())[1:-1]:
+        head, _, inner = part.strip(b"\r\n").partition(b"\r\n\r\n")
+        check(b"application/http" in head, "Content-Type of a part: %r" % head)
+        number = int(re.search(rb"Content-ID: response-(\d+)(?:\r|$)", head).group(1))
+        answers[number] = tent._read_response(io.BytesIO(inner), parts[number][0])
+    check_equal({n: a.status for n, a in answers.items()}, {0: 200, 1: 200, 2: 200, 3: 404}, "the answers")
+    for number in (0, 2):
+        check(app.token.check_response(made[number], answers[number]), "Server-Authorization of answer %d" % number)
+    texts = [[p["content"].get("text") for p in answers[n].json()["posts"]] for n in (0, 1)]
+    check("hello" in texts[0] and "hello" not in texts[1], "each has its own rights: %r" % texts)
 
 
 # ----------------------------------------------------------------------------------------------- the ordinary program
