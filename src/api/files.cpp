@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "disposition.h"
+#include "proxying.h"
 #include "range.h"
 
 namespace bivouac::api {
@@ -164,24 +165,56 @@ Answer get_attachment(const CallPtr& call)
     const std::string digest = normal_digest(call->route.digest);
     if (digest.empty() || (call->foreign() && !may_see_foreign(call->principal())))
         return not_found();
-    auto found = call->services.store.read([&](store::ReadTx& tx) -> Result<std::optional<Attachment>> {
+    struct Found {
+        Attachment attachment;
+        bool stored = false;
+    };
+    auto found = call->services.store.read([&](store::ReadTx& tx) -> Result<std::optional<Found>> {
         auto attachment = TRY(find_in_store(tx, *call, digest));
-        if (attachment)
-            attachment->size = TRY(store::blob_size(tx, digest));
-        return attachment;
+        if (!attachment)
+            return std::optional<Found>();
+        const int64_t size = TRY(store::blob_size(tx, digest));
+        if (size >= 0)
+            attachment->size = size;
+        return std::optional<Found>(Found{std::move(*attachment), size >= 0});
     });
     if (!found.ok())
         return error_response(found.error());
+    const ProxyMode mode = call->foreign() ? proxy_mode(*call, ProxyMode::IfMiss) : ProxyMode::Local;
     // A post of somebody else's may be here before its files.
-    if (!*found || (**found).size < 0)
-        return not_found();
-    return attachment_response(*call, **found);
+    const bool here = *found && (**found).stored;
+    if (mode == ProxyMode::Always || (mode == ProxyMode::IfMiss && !here)) {
+        proxy_attachment(call, digest, *found ? (**found).attachment.size : -1);
+        return std::nullopt;
+    }
+    return here ? attachment_response(*call, (**found).attachment) : not_found();
+}
+
+net::HttpResponse fetched_attachment(const Call& call, const std::string& digest, const std::string& content_type)
+{
+    auto found = call.services.store.read([&](store::ReadTx& tx) -> Result<Attachment> {
+        // Without a post of it here there is no name for it.
+        Attachment unnamed;
+        unnamed.content_type = content_type;
+        unnamed.digest = digest;
+        Attachment out = TRY(find_in_store(tx, call, digest)).value_or(unnamed);
+        out.size = TRY(store::blob_size(tx, digest));
+        return out;
+    });
+    if (!found.ok())
+        return error_response(found.error());
+    return found->size < 0 ? not_found() : attachment_response(call, *found);
 }
 
 Answer get_post_attachment(const CallPtr& call)
 {
     if (call->foreign() && !may_see_foreign(call->principal()))
         return not_found();
+    const ProxyMode mode = call->foreign() ? proxy_mode(*call, ProxyMode::IfMiss) : ProxyMode::Local;
+    if (mode == ProxyMode::Always || (mode == ProxyMode::IfMiss && !is_here(*call))) {
+        proxy_post_attachment(call);
+        return std::nullopt;
+    }
     auto post = call->services.store.read([&](store::ReadTx& tx) {
         return store::load_post(tx, call->self().id, call->route.entity, call->route.post, version_parameter(*call),
                                 tent::viewer_of(call->principal()));

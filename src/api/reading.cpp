@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "call.h"
+#include "proxying.h"
 
 namespace bivouac::api {
 
@@ -194,13 +195,10 @@ const char* wanted_list(const Call& call)
     return nullptr;
 }
 
-Answer feed(const CallPtr& call)
+namespace {
+
+Answer answer_feed(const CallPtr& call, const FeedQuery& query, ProxyMode mode)
 {
-    auto query = parse_feed_query(call->route.query);
-    if (!query.ok())
-        return error_response(query.error());
-    if (!call->is_app())
-        restrict_to_others(*query);
     const Viewer viewer = tent::viewer_of(call->principal());
     const Audience audience = tent::audience_of(call->principal());
     struct Found {
@@ -211,15 +209,21 @@ Answer feed(const CallPtr& call)
     auto found = call->services.store.read([&](store::ReadTx& tx) -> Result<Found> {
         Found out;
         if (call->is_head())
-            out.count = TRY(store::count_feed(tx, call->self().id, *query, viewer));
-        out.page = TRY(store::load_feed_text(tx, call->self().id, *query, viewer, audience));
-        out.extras = TRY(load_extras(tx, call->self().id, out.page.posts, query->max_refs, query->profiles, viewer));
+            out.count = TRY(store::count_feed(tx, call->self().id, query, viewer));
+        out.page = TRY(store::load_feed_text(tx, call->self().id, query, viewer, audience));
+        out.extras = TRY(load_extras(tx, call->self().id, out.page.posts, query.max_refs, query.profiles, viewer));
         return out;
     });
     if (!found.ok())
         return error_response(found.error());
+    if (auto missing = extras_elsewhere(*call, found->page.posts, query.max_refs, query.profiles, mode);
+        !missing.empty()) {
+        fetch_all(call, std::move(missing),
+                  [call, query] { finish(*call, *answer_feed(call, query, ProxyMode::Local)); });
+        return std::nullopt;
+    }
     net::HttpResponse response;
-    response.body = "{\"pages\":" + pages_to_json(feed_links(*query, found->page.ends)).dump() + ",\"posts\":";
+    response.body = "{\"pages\":" + pages_to_json(feed_links(query, found->page.ends)).dump() + ",\"posts\":";
     append_posts(response.body, found->page.posts);
     append_extras(response.body, found->extras);
     response.body += '}';
@@ -230,18 +234,56 @@ Answer feed(const CallPtr& call)
     return response;
 }
 
+}  // namespace
+
+Answer feed(const CallPtr& call)
+{
+    auto query = parse_feed_query(call->route.query);
+    if (!query.ok())
+        return error_response(query.error());
+    if (!call->is_app())
+        restrict_to_others(*query);
+    const ProxyMode mode = proxy_mode(*call, ProxyMode::Local);
+    if (mode != ProxyMode::Always)
+        return answer_feed(call, *query, mode);
+    auto feeds = feeds_elsewhere(*call, *query);
+    if (feeds.empty())
+        return answer_feed(call, *query, mode);
+    fetch_all(call, std::move(feeds), [call, query = *query, mode] {
+        if (Answer answer = answer_feed(call, query, mode))
+            finish(*call, std::move(*answer));
+    });
+    return std::nullopt;
+}
+
 Answer get_post(const CallPtr& call)
 {
-    const Principal& principal = call->principal();
     // Posts of others are for full apps only, even the public ones (section 4.4).
     if (call->foreign() && !call->is_app())
         return not_found();
-    if (const char* list = wanted_list(*call))
-        return list_response(call, list);
+    const ProxyMode mode = proxy_mode(*call, ProxyMode::IfMiss);
+    const bool elsewhere = call->foreign() && (mode == ProxyMode::Always ||
+                                               (mode == ProxyMode::IfMiss && !is_here(*call)));
+    if (const char* list = wanted_list(*call)) {
+        if (!elsewhere)
+            return list_response(call, list);
+        proxy_list(call, list);
+        return std::nullopt;
+    }
+    if (!elsewhere)
+        return answer_post(call, version_parameter(*call), mode);
+    if (auto options = post_options(*call); !options.ok())
+        return error_response(options.error());
+    proxy_post(call);
+    return std::nullopt;
+}
+
+Answer answer_post(const CallPtr& call, const std::string& version, ProxyMode mode)
+{
+    const Principal& principal = call->principal();
     auto options = post_options(*call);
     if (!options.ok())
         return error_response(options.error());
-    const std::string version = version_parameter(*call);
     const Viewer viewer = tent::viewer_of(principal);
     struct Found {
         std::vector<store::PostText> posts;  // one or none
@@ -262,6 +304,12 @@ Answer get_post(const CallPtr& call)
         return error_response(found.error());
     if (found->posts.empty())
         return not_found();
+    if (auto missing = extras_elsewhere(*call, found->posts, options->max_refs, options->profiles, mode);
+        !missing.empty()) {
+        fetch_all(call, std::move(missing),
+                  [call, version] { finish(*call, *answer_post(call, version, ProxyMode::Local)); });
+        return std::nullopt;
+    }
     const store::PostText& post = found->posts.front();
     net::HttpResponse response;
     response.body = "{\"post\":" + post.json;

@@ -197,6 +197,9 @@ Result<void> Node::Impl::build()
             relay->answer_initial(std::move(request), std::move(respond));
         });
     };
+    hooks.ask_remote = [this](tent::RemoteRequest request, std::function<void(tent::RemoteAnswer)> done) {
+        relay->ask_remote(std::move(request), std::move(done));
+    };
     gate = std::make_unique<PassphraseGate>([directory = config.data_directory](const Secret& passphrase) {
         auto right = check_passphrase(directory, passphrase);
         if (right.ok())

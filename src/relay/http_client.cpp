@@ -27,6 +27,9 @@ namespace bivouac::relay
 namespace
 {
 
+constexpr const char* kNotReachedInTime = "the onion could not be reached in time";
+constexpr const char* kNotAnsweredInTime = "the answer did not come in time";
+
 constexpr long kConnectTimeoutMs = 90'000; // a first circuit to an onion
 constexpr long kStalledSeconds = 60;
 constexpr long kIdleConnections = 64;
@@ -187,8 +190,7 @@ Error error_of(CURL* easy, CURLcode code)
     case CURLE_COULDNT_RESOLVE_PROXY: words = "tor's SOCKS port does not answer"; break;
     case CURLE_OPERATION_TIMEDOUT:
         curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
-        words = pretransfer_us == 0 ? "the onion could not be reached in time"
-                                    : "the answer did not come in time";
+        words = pretransfer_us == 0 ? kNotReachedInTime : kNotAnsweredInTime;
         break;
     case CURLE_GOT_NOTHING: words = "the other side closed the connection without an answer"; break;
     case CURLE_PARTIAL_FILE: words = "the answer was cut off"; break;
@@ -750,6 +752,17 @@ size_t HttpClient::in_flight() const
     for (const auto& channel : impl_->old)
         count += channel->count();
     return count;
+}
+
+Error too_late()
+{
+    return fail(ErrorKind::Unavailable, kNotAnsweredInTime);
+}
+
+bool is_too_late(const Error& error)
+{
+    return error.kind == ErrorKind::Unavailable &&
+           (error.detail == kNotReachedInTime || error.detail == kNotAnsweredInTime);
 }
 
 } // namespace bivouac::relay

@@ -10,6 +10,8 @@
 #include <bivouac/tent/relationships.h>
 #include <bivouac/tor/reach.h>
 
+#include <algorithm>
+
 namespace bivouac::relay {
 
 namespace {
@@ -98,10 +100,17 @@ Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string
 }
 
 Task<Result<InResponse>> PeerClient::get_following_redirects(const tent::Self& self, std::string peer,
-                                                             PeerRequest request, std::string& final_url)
+                                                             PeerRequest request, std::string& final_url,
+                                                             int64_t until)
 {
+    const int64_t step_ms = request.timeout_ms;
     for (int redirects = 0;; ++redirects) {
         final_url = request.url;
+        if (until != 0) {
+            request.timeout_ms = std::min(step_ms, until - clock_.monotonic_ms());
+            if (request.timeout_ms <= 0)
+                co_return too_late();
+        }
         CO_TRY(response, co_await this->request(self, peer, request));
         if (!is_redirect(response.status))
             co_return std::move(response);
@@ -146,14 +155,16 @@ Result<Discovered> PeerClient::read_meta(const InResponse& response, const std::
     return out;
 }
 
-Task<Result<Discovered>> PeerClient::discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms)
+Task<Result<Discovered>> PeerClient::discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms,
+                                              int64_t total_ms)
 {
+    const int64_t until = total_ms == 0 ? 0 : clock_.monotonic_ms() + total_ms;
     PeerRequest head;
     head.method = "HEAD";
     head.url = entity;
     head.timeout_ms = step_timeout_ms;
     std::string base;
-    CO_TRY(first, co_await get_following_redirects(self, entity, head, base));
+    CO_TRY(first, co_await get_following_redirects(self, entity, head, base, until));
     if (first.status < 200 || first.status > 299)
         co_return fail(first.status >= 500 ? ErrorKind::Unavailable : ErrorKind::Invalid,
                        "discovery was answered " + std::to_string(first.status));
@@ -162,7 +173,7 @@ Task<Result<Discovered>> PeerClient::discover(const tent::Self& self, std::strin
         PeerRequest get = head;
         get.method = "GET";
         get.accept = "text/html";
-        CO_TRY(page, co_await get_following_redirects(self, entity, get, base));
+        CO_TRY(page, co_await get_following_redirects(self, entity, get, base, until));
         links = tent::links_with_rel(values_of(page, "Link"), rel::kMetaPost);
         for (auto& link : tent::html_links_with_rel(page.body, rel::kMetaPost))
             links.push_back(std::move(link));
@@ -176,7 +187,7 @@ Task<Result<Discovered>> PeerClient::discover(const tent::Self& self, std::strin
         if (get.url.empty())
             continue;
         std::string meta_url;
-        auto response = co_await get_following_redirects(self, entity, get, meta_url);
+        auto response = co_await get_following_redirects(self, entity, get, meta_url, until);
         if (!response.ok()) {
             problem = response.error();
             continue;

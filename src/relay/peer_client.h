@@ -64,7 +64,9 @@ public:
     Task<Result<InResponse>> request(const tent::Self& self, std::string peer, PeerRequest request);
 
     // The meta post whose content.entity is the entity. Unavailable: nobody answers; Invalid: the answers lead nowhere.
-    Task<Result<Discovered>> discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms);
+    // All of it takes `total_ms` at most, where that is given.
+    Task<Result<Discovered>> discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms,
+                                      int64_t total_ms = 0);
 
     // What is on its way to that peer fails at once.
     void interrupt(const tent::Self& self, const std::string& peer)
@@ -77,7 +79,7 @@ public:
 
 private:
     Task<Result<InResponse>> get_following_redirects(const tent::Self& self, std::string peer, PeerRequest request,
-                                                     std::string& final_url);
+                                                     std::string& final_url, int64_t until);
     Result<Discovered> read_meta(const InResponse& response, const std::string& entity);
 
     HttpClient& http_;

@@ -18,6 +18,7 @@
 #include "backoff.h"
 #include "handshake.h"
 #include "peer_client.h"
+#include "proxy.h"
 
 namespace bivouac::relay {
 
@@ -135,6 +136,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     Background background;
     std::map<int64_t, tent::Self> entities;
     std::shared_ptr<AppNotifier> apps;
+    std::shared_ptr<Proxy> proxy;
 
     bool has_proxy = false;
     bool stopping = false;
@@ -573,7 +575,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
     void check_stopped()
     {
-        if (!stopping || !stopped || pumping || apps->busy() || !running.empty() || answering > 0 || helloing > 0)
+        if (!stopping || !stopped || pumping || apps->busy() || proxy->busy() || !running.empty() || answering > 0 || helloing > 0)
             return;
         abort_timer.cancel();
         look_timer.cancel();
@@ -584,12 +586,13 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
 Relay::Relay(EventLoop& loop, store::Store& store, HttpClient& http, Clock& clock, std::string spool_directory,
              std::vector<tent::Self> entities)
-    : impl_(std::make_shared<Impl>(loop, store, http, clock, std::move(spool_directory), entities))
+    : impl_(std::make_shared<Impl>(loop, store, http, clock, spool_directory, entities))
 {
     auto idle = [weak = std::weak_ptr(impl_)] {
         if (auto impl = weak.lock())
             impl->check_stopped();
     };
+    impl_->proxy = std::make_shared<Proxy>(loop, store, http, clock, std::move(spool_directory), idle);
     impl_->apps = std::make_shared<AppNotifier>(loop, store, http, clock, std::move(entities), std::move(idle));
     wake();  // apps on this machine need no tor
 }
@@ -678,12 +681,18 @@ void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpR
     spawn(Impl::answer(impl_, id, std::move(request), std::move(respond)));
 }
 
+void Relay::ask_remote(tent::RemoteRequest request, std::function<void(tent::RemoteAnswer)> done)
+{
+    impl_->proxy->ask(std::move(request), std::move(done));
+}
+
 void Relay::stop(int64_t grace_ms, std::function<void()> done)
 {
     impl_->stopping = true;
     impl_->stopped = std::move(done);
     impl_->look_timer.cancel();
     impl_->apps->stop();
+    impl_->proxy->stop();
     impl_->abort_timer = impl_->loop.after(grace_ms, [raw = impl_.get()] { raw->http.stop(); });
     impl_->loop.post([weak = std::weak_ptr(impl_)] {
         if (auto impl = weak.lock())

@@ -137,7 +137,7 @@ std::vector<ServerUrls> usable_servers(const Json& servers)
             auto it = server["urls"].find(name);
             return it != server["urls"].end() && it->is_string() ? it->get<std::string>() : std::string();
         };
-        ServerUrls urls{url("post"), url("attachment"), url("posts_feed")};
+        ServerUrls urls{url("post"), url("attachment"), url("posts_feed"), url("post_attachment")};
         if (!is_onion_url(urls.post))
             continue;
         auto preference = server.find("preference");

@@ -18,6 +18,7 @@
 #include <bivouac/net/http_message.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/apps.h>
+#include <bivouac/tent/proxying.h>
 #include <bivouac/tent/self.h>
 
 namespace bivouac::api {
@@ -45,6 +46,8 @@ struct Hooks {
     std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,
                        Responder)>
         initial;
+    // Reads at other servers; without it only what is here is shown.
+    tent::AskRemote ask_remote;
     // Is it the owner's? Slow on purpose, so it answers later from a thread of its own.
     std::function<void(Secret passphrase, std::function<void(PassphraseCheck)> done)> check_passphrase;
 };

@@ -39,6 +39,16 @@ constexpr int64_t kPeerRequestMs = 150'000;
 constexpr int64_t kHandshakeStepMs = 30'000;
 static_assert(4 * kHandshakeStepMs <= kPeerRequestMs, "the initiator must outwait the target's four steps");
 
+// Reading other servers for our own apps: well below the 180 s after which the front answers in our place.
+constexpr int64_t kProxiedMs = 90'000;
+// Refs and profiles around an answer that is here already.
+constexpr int64_t kProxiedExtrasMs = 30'000;
+constexpr uint64_t kProxiedBytes = 4u << 20;  // of one answer; attachments go to a file
+constexpr size_t kProxiedAtOnce = 32;
+constexpr size_t kProxiedAtOnceFromOne = 6;   // from one entity: one that stalls must not take all
+constexpr size_t kProxiedWaiting = 256;       // for their turn; further ones are told to come back
+constexpr size_t kProxiedPerAnswer = 40;      // refs, profiles or feeds of others fetched for one answer
+
 // Work for strangers at one time.
 constexpr size_t kInboundHandshakes = 16;
 // Posts that a follower who is not approved yet may leave with us; they show once she is approved.

@@ -46,6 +46,10 @@ struct InResponse {
     }
 };
 
+// The failure that fetch() gives when the time was up, and whether one is that.
+Error too_late();
+bool is_too_late(const Error& error);
+
 class HttpClient {
 public:
     // `bytes of memory for headers` and the like are bounded inside.

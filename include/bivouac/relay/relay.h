@@ -16,6 +16,7 @@
 #include <bivouac/net/http_message.h>
 #include <bivouac/relay/http_client.h>
 #include <bivouac/store/store.h>
+#include <bivouac/tent/proxying.h>
 #include <bivouac/tent/self.h>
 
 namespace bivouac::relay {
@@ -56,6 +57,9 @@ public:
         Json body;
     };
     void answer_initial(InitialRequest request, std::function<void(net::HttpResponse)> respond);
+
+    // What an app of ours wants to read elsewhere (section 4.9). From every thread; `done` on one that may wait.
+    void ask_remote(tent::RemoteRequest request, std::function<void(tent::RemoteAnswer)> done);
 
     // Lets requests in flight end for at most `grace_ms`, then aborts them; then `done`.
     void stop(int64_t grace_ms, std::function<void()> done);

@@ -34,6 +34,7 @@ struct ServerUrls {
     std::string post;        // templates
     std::string attachment;
     std::string posts_feed;
+    std::string post_attachment;
     int64_t preference = 0;  // the lowest first; among equals whoever uses them chooses
 };
 // `servers` is the JSON array of the meta post's content.
