@@ -1246,6 +1246,197 @@ def test_failures_within_a_relationship(stage):
     check_equal(len(server.ids(told.app, types=FAILURE[:-1])), 2, "delivery failures in the feed")
 
 
+# --------------------------------------------------------------------------------------------------------- proxying
+
+MODES = (None, "proxy", "proxy-if-miss", "no-proxy")
+
+
+class Elsewhere:
+    """A post of another entity with a version that is here (if stored) and a newer one that only its own server has; who
+    asks is told apart by that."""
+
+    def __init__(self, server, app, peer, stored, files=()):
+        self.server, self.peer = server, peer
+        made = [dict(peer.attach(data, name, type_, category)) for category, name, type_, data in files]
+        more = {"attachments": made} if made else {}
+        self.old = peer.publish(STATUS, {"text": "as it is stored"}, **more)
+        if stored:
+            server.bring(app, self.old, files)
+        self.new = peer.publish(STATUS, {"text": "as it is there"}, id=self.old["id"], published_at=self.old["published_at"],
+                                version={"parents": [{"version": self.old["version"]["id"]}]}, **more)
+        peer.asked.clear()
+
+    def ask(self, key, mode, accept=None, path="", method="GET"):
+        headers = ([("Cache-Control", mode)] if mode else []) + ([("Accept", accept)] if accept else [])
+        return self.server.ask(method, self.server.path(self.old["id"], self.peer.entity) + path, key, headers=headers)
+
+
+def source(mode, stored, default="proxy-if-miss"):
+    """Where an answer must come from: "there", "here" or nowhere."""
+    mode = mode or default
+    if mode == "proxy" or (mode == "proxy-if-miss" and not stored):
+        return "there"
+    return "here" if stored else None
+
+
+def strangers(server, app):
+    """Everybody for whom nothing is proxied: an app's own key, another server, nobody."""
+    other = FakeServer()
+    other.relate(server.entity)
+    return {"the app's own key": app.credentials, "another server": other.theirs[server.entity], "anonymous": None}
+
+
+@limit(150)
+def test_proxied_posts(stage):
+    """Point 39 (section 14.1): a foreign post comes from where the mode says (section 4.9); for apps only."""
+    server, peer = Server(stage), FakeServer()
+    app = App(server, read=[OTHER[:-1]], write=["all"])
+    others = strangers(server, app)
+    for related, mode, stored in itertools.product((False, True), MODES, (True, False)):
+        if related and server.entity not in peer.theirs:
+            peer.relate(server.entity)
+        what = "mode %s, %sstored, %srelated" % (mode, "" if stored else "not ", "" if related else "not ")
+        post = Elsewhere(server, app, peer, stored)
+        for name, key in others.items():
+            check_equal(post.ask(key, mode).status, 404, what + ", " + name)
+        check_equal(peer.asked, [], "strangers make nobody ask: " + what)
+        answer, wanted = post.ask(app.token, mode), source(mode, stored)
+        if not wanted:
+            refused(answer, 404, what)
+            continue
+        given = whole(answer, STATUS)
+        check_equal(given["content"], (post.new if wanted == "there" else post.old)["content"], what)
+        check_equal(given["version"]["id"], tent.version_id(given), "version id: " + what)
+        check(answer.authentic and answer.header("cache-control").startswith("private"), "the headers: " + what)
+        asked = peer.got("post")
+        check_equal(len(asked), 1 if wanted == "there" else 0, "requests to the other server: " + what)
+        if asked:
+            check_equal(asked[0].who, server.entity if related else None, "who signs: " + what)
+    missing = "/posts/%s/%s" % (escape(peer.entity), new_id())
+    check_equal(server.ask("GET", missing, app.token).status, 404, "what the other server does not have")
+    quiet(peer)
+
+
+@limit(150)
+def test_proxied_lists(stage):
+    """Point 40 (section 14.1): the lists of a foreign post, with the same Accept passed on (section 4.9)."""
+    server, peer = Server(stage), FakeServer()
+    app = App(server)
+    others = strangers(server, app)
+    for accept, mode, stored in itertools.product((MENTIONS, VERSIONS, CHILDREN), MODES, (True, False)):
+        what = "%s, mode %s, %sstored" % (accept, mode, "" if stored else "not ")
+        post = Elsewhere(server, app, peer, stored)
+        parent = [{"version": post.new["version"]["id"], "post": post.new["id"]}]
+        about = peer.publish(STATUS, {"text": "about it"}, mentions=[{"entity": peer.entity, "post": post.old["id"]}],
+                             version={"parents": parent})
+        for name, key in others.items():
+            check_equal(post.ask(key, mode, accept).status, 404, what + ", " + name)
+        answer, wanted = post.ask(app.token, mode, accept), source(mode, stored)
+        if not wanted:
+            refused(answer, 404, what)
+            continue
+        check_equal((answer.status, answer.header("content-type")), (200, accept), what)
+        there = {MENTIONS: [about["id"]], VERSIONS: [post.new["version"]["id"], post.old["version"]["id"]],
+                 CHILDREN: [about["version"]["id"]]}[accept]
+        here = [post.old["version"]["id"]] if accept == VERSIONS else []
+        found = [e.get("id", e.get("post")) for e in answer.json()["mentions" if accept == MENTIONS else "versions"]]
+        check_equal(found, there if wanted == "there" else here, what)
+        asked = peer.got("list")
+        check_equal([a.headers["Accept"] for a in asked], [accept] if wanted == "there" else [], "Accept: " + what)
+    quiet(peer)
+
+
+def test_proxied_feeds(stage):
+    """Point 41 (section 14.1): a feed asks elsewhere only with the mode proxy, and only for apps (section 4.9)."""
+    server, peer = Server(stage), FakeServer()
+    app = App(server)
+    others = strangers(server, app)
+    stored = [peer.publish(NOTE, {"n": i}) for i in range(2)]
+    for post in stored:
+        server.bring(app, post)
+    there = [peer.publish(NOTE, {"n": i}) for i in range(2, 4)]
+    own = server.create(app, NOTE, {"n": 9})
+    ids = lambda posts: sorted(p["id"] for p in posts)
+
+    def feed(key, mode, entities):
+        answer = server.ask("GET", "/posts?types=%s&entities=%s" % (escape(NOTE[:-1]), escape(entities)), key,
+                            headers=[("Cache-Control", mode)] if mode else [])
+        check_equal(answer.status, 200, "a feed: %r" % answer.body[:200])
+        return ids(answer.json()["posts"])
+    for mode in (None, "no-proxy", "proxy-if-miss", "proxy"):  # what is fetched may be kept, so the last one last
+        peer.asked.clear()
+        for name, key in others.items():
+            check_equal(feed(key, mode, peer.entity), [], "mode %s, %s" % (mode, name))
+        check_equal(peer.asked, [], "strangers make nobody ask")
+        wanted = stored + there if mode == "proxy" else stored
+        check_equal(feed(app.token, mode, peer.entity), ids(wanted), "mode %s" % mode)
+        check_equal(feed(app.token, mode, peer.entity + "," + server.entity), ids(wanted + [own]), "merged, mode %s" % mode)
+        check_equal(bool(peer.got("feed")), mode == "proxy", "the other server is asked, mode %s" % mode)
+    peer.stop()
+    check(own["id"] in feed(app.token, "proxy", peer.entity + "," + server.entity), "an entity that fails is skipped")
+    quiet(peer)
+
+
+def test_proxied_refs_and_profiles(stage):
+    """Point 42 (section 14.1): refs and profiles that are not here are fetched when the mode allows (section 4.9)."""
+    server = Server(stage)
+    app = App(server)
+    for mode in MODES:
+        peer = FakeServer()
+        there = peer.publish(OTHER, {"n": 1})
+        type_ = "https://shelf.example/types/%s/v0#" % (mode or "default")
+        post = server.create(app, type_, {}, refs=[{"entity": peer.entity, "post": there["id"]}])
+        headers = [("Cache-Control", mode)] if mode else []
+        for target, fetched in (("/posts?types=%s&" % escape(type_[:-1]), mode in ("proxy", "proxy-if-miss")),
+                                (server.path(post["id"]) + "?", mode != "no-proxy")):
+            what = "mode %s, %s" % (mode, target)
+            answer = server.ask("GET", target + "max_refs=10&profiles=refs", app.token, headers=headers).json()
+            check_equal([p["id"] for p in answer["refs"]], [there["id"]] if fetched else [], "refs, " + what)
+            check_equal(answer["profiles"], {peer.entity: peer.meta_content()["profile"]} if fetched else {}, "profiles, " + what)
+            for name in ("refs", "profiles"):
+                check(name not in server.ask("GET", target + "max_refs=10&profiles=refs", headers=headers).json(), "strangers")
+        quiet(peer)
+    gone = FakeServer()
+    gone.stop()
+    post = server.create(app, NOTE, {}, refs=[{"entity": gone.entity, "post": new_id()}])
+    answer = server.get(post["id"], app.token, max_refs=10, profiles="refs")
+    check_equal((answer.status, answer.json()["refs"], answer.json()["profiles"]), (200, [], {}), "what cannot be had is left out")
+
+
+@limit(150)
+def test_proxied_attachments(stage):
+    """Point 43 (section 14.1): attachments of a foreign post; the redirect leads to the own server (section 4.9)."""
+    server, peer = Server(stage), FakeServer()
+    app = App(server)
+    others = strangers(server, app)
+    seed = 20
+    for mode, stored in itertools.product(MODES, (True, False)):
+        what = "mode %s, %sstored" % (mode, "" if stored else "not ")
+        seed += 1
+        data = picture(seed=seed)
+        post = Elsewhere(server, app, peer, stored, [("photo", "a dot.png", "image/png", data)])
+        headers = [("Cache-Control", mode)] if mode else []
+        by_digest = "/attachments/%s/%s" % (escape(peer.entity), tent.digest(data))
+        for name, key in others.items():
+            check_equal((post.ask(key, mode, path="/attachments/a%20dot.png").status,
+                         server.ask("GET", by_digest, key, headers=headers).status), (404, 404), what + ", " + name)
+        wanted = source(mode, stored)
+        direct = server.ask("GET", by_digest, app.token, headers=headers)
+        named = post.ask(app.token, mode, path="/attachments/a%20dot.png")
+        if not wanted:
+            check_equal((named.status, direct.status), (404, 404), what)
+            continue
+        check_equal((direct.status, direct.body, direct.header("content-type")), (200, data, "image/png"), what)
+        check_equal((named.status, named.header("attachment-digest")), (302, tent.digest(data)), "the redirect, " + what)
+        target = urllib.parse.urlsplit(urllib.parse.urljoin(server.entity, named.header("location")))
+        check_equal(target.netloc, server.host, "it leads to the own server")
+        check(tent.digest(data) in target.path and escape(peer.entity) in target.path, "Location: " + named.header("location"))
+        followed = server.ask("GET", target.path + ("?" + target.query if target.query else ""), app.token, headers=headers)
+        check_equal((followed.status, followed.body), (200, data), "followed, " + what)
+        check_equal(len(peer.got("attachment")) > 0, wanted == "there", "who was asked, " + what)
+    quiet(peer)
+
+
 # ------------------------------------------------------------------------------------------------------ old clients
 
 TEMPLATES = {"oauth_auth": set(), "oauth_token": set(), "posts_feed": set(), "new_post": set(), "post": {"entity", "post"},
