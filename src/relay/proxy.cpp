@@ -5,6 +5,7 @@
 #include <bivouac/tent/relationships.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "handshake.h"
 
@@ -93,21 +94,48 @@ Proxy::Proxy(EventLoop& loop, store::Store& store, HttpClient& http, Clock& cloc
 
 void Proxy::ask(RemoteRequest request, std::function<void(RemoteAnswer)> done)
 {
-    auto job = std::make_shared<Job>(Job{std::move(request), std::move(done)});
+    auto job = std::make_shared<Job>(Job{std::move(request), std::move(done), 0});
     loop_.post([self = shared_from_this(), job] { self->take(std::move(*job)); });
 }
 
 void Proxy::take(Job job)
 {
-    if (stopping_ || waiting_.size() >= limits::kProxiedWaiting) {
-        RemoteAnswer busy;
-        busy.outcome = Outcome::Busy;
-        ++running_;
-        spawn(answer(shared_from_this(), std::move(job), std::move(busy)));
-        return;
-    }
+    if (stopping_ || waiting_.size() >= limits::kProxiedWaiting)
+        return come_to_nothing(std::move(job), Outcome::Busy);
+    job.until = clock_.monotonic_ms() + job.request.timeout_ms;
     waiting_.push_back(std::move(job));
     start_waiting();
+    end_late();
+}
+
+void Proxy::come_to_nothing(Job job, Outcome why)
+{
+    RemoteAnswer nothing;
+    nothing.outcome = why;
+    nothing.url = job.request.entity;
+    ++running_;
+    spawn(answer(shared_from_this(), std::move(job), std::move(nothing)));
+}
+
+// Whoever has waited too long for a turn is told so, and is not asked for.
+void Proxy::end_late()
+{
+    const int64_t now = clock_.monotonic_ms();
+    int64_t next = std::numeric_limits<int64_t>::max();
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+        if (it->until <= now) {
+            Job job = std::move(*it);
+            it = waiting_.erase(it);
+            come_to_nothing(std::move(job), Outcome::TimedOut);
+        } else {
+            next = std::min(next, it->until);
+            ++it;
+        }
+    }
+    if (waiting_.empty())
+        late_timer_.cancel();
+    else
+        late_timer_ = loop_.after(next - now, [this] { end_late(); });
 }
 
 // In turn, but nobody waits for a peer that is slow and not hers.
@@ -135,7 +163,7 @@ Task<void> Proxy::run(std::shared_ptr<Proxy> self, Job job)
     if (self->stopping_)
         given.outcome = Outcome::Busy;
     else
-        given = co_await self->look(job.request);
+        given = co_await self->look(job.request, job.until);
     if (auto from = self->running_from_.find(id); from != self->running_from_.end() && --from->second == 0)
         self->running_from_.erase(from);
     co_await answer(self, std::move(job), std::move(given));
@@ -155,7 +183,7 @@ Task<void> Proxy::answer(std::shared_ptr<Proxy> self, Job job, RemoteAnswer answ
         self->idle_();
 }
 
-Task<RemoteAnswer> Proxy::look(const RemoteRequest& request)
+Task<RemoteAnswer> Proxy::look(const RemoteRequest& request, int64_t until)
 {
     // Not a place that Tor leads to, or ourselves.
     if (!tent::peer_host(request.entity) || request.entity == request.self.entity) {
@@ -165,8 +193,7 @@ Task<RemoteAnswer> Proxy::look(const RemoteRequest& request)
         co_return nowhere;
     }
     if (request.what == RemoteRequest::What::Meta)
-        co_return co_await discover(request);
-    const int64_t until = clock_.monotonic_ms() + request.timeout_ms;
+        co_return co_await discover(request, until);
     auto way = co_await find_way(request, until);
     if (!way.ok())
         co_return failed(way.error(), request.entity);
@@ -184,9 +211,10 @@ Task<RemoteAnswer> Proxy::look(const RemoteRequest& request)
     co_return answered(std::move(*response), url);
 }
 
-Task<RemoteAnswer> Proxy::discover(const RemoteRequest& request)
+Task<RemoteAnswer> Proxy::discover(const RemoteRequest& request, int64_t until)
 {
-    auto discovered = co_await peers_.discover(request.self, request.entity, request.timeout_ms, request.timeout_ms);
+    const int64_t left = std::max<int64_t>(until - clock_.monotonic_ms(), 1);
+    auto discovered = co_await peers_.discover(request.self, request.entity, left, left);
     if (!discovered.ok())
         co_return failed(discovered.error(), request.entity);
     remember({request.self.id, request.entity}, std::move(discovered->usable));
@@ -269,6 +297,7 @@ void Proxy::remember(const PeerId& id, std::vector<tent::ServerUrls> urls)
 void Proxy::stop()
 {
     stopping_ = true;
+    late_timer_.cancel();
     start_waiting();  // each is told that it comes to nothing
 }
 

@@ -39,6 +39,7 @@ private:
     struct Job {
         tent::RemoteRequest request;
         std::function<void(tent::RemoteAnswer)> done;
+        int64_t until = 0;  // counted from when it was asked for: waiting for a turn is part of it
     };
     struct Servers {  // of somebody whom we have no relationship with
         std::vector<tent::ServerUrls> urls;
@@ -51,10 +52,12 @@ private:
 
     void take(Job job);
     void start_waiting();
+    void end_late();
+    void come_to_nothing(Job job, tent::RemoteAnswer::Outcome why);
     static Task<void> run(std::shared_ptr<Proxy> self, Job job);
     static Task<void> answer(std::shared_ptr<Proxy> self, Job job, tent::RemoteAnswer answer);
-    Task<tent::RemoteAnswer> look(const tent::RemoteRequest& request);
-    Task<tent::RemoteAnswer> discover(const tent::RemoteRequest& request);
+    Task<tent::RemoteAnswer> look(const tent::RemoteRequest& request, int64_t until);
+    Task<tent::RemoteAnswer> discover(const tent::RemoteRequest& request, int64_t until);
     Task<Result<Way>> find_way(const tent::RemoteRequest& request, int64_t until);
     Task<Result<InResponse>> request_any(const tent::RemoteRequest& request, const Way& way, int64_t until,
                                          std::string& url);
@@ -70,6 +73,7 @@ private:
     size_t running_ = 0;
     std::map<PeerId, size_t> running_from_;
     std::deque<Job> waiting_;
+    EventLoop::Timer late_timer_;
     std::map<PeerId, Servers> found_;
 };
 
