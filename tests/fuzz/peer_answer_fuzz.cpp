@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The body of a peer's answer: an envelope with a meta post or a credentials post, read as the relay reads it.
+// The body of a peer's answer: an envelope with a meta post, a credentials post or a post that an app asked for, read
+// as the relay and the API read it.
 #include "target.h"
 
 #include <bivouac/model/canonical_json.h>
@@ -7,6 +8,7 @@
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/tent/meta.h>
+#include <bivouac/tent/proxying.h>
 
 using namespace bivouac;
 
@@ -26,6 +28,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     // Whatever verifies of the text verifies of what is kept of it.
     if (version_id_verifies(json, post->version.id))
         HOLDS(version_id_verifies(*parse_json(json.dump()), post->version.id));
+    // What is kept for apps is what they asked for, and proves itself.
+    auto fetched = tent::read_fetched(json, post->entity, post->id, {}, 1'700'000'000'000);
+    if (fetched.ok()) {
+        HOLDS(fetched->entity == post->entity && fetched->id == post->id);
+        HOLDS(version_id_verifies(json, fetched->version.id));
+        HOLDS(!tent::read_fetched(json, post->entity + "x", post->id, {}, 1'700'000'000'000).ok());
+    }
     Json content = post->content.empty() ? Json::object() : Json::parse(post->content);
     HOLDS(content.is_object());
     bool right = validate_content(post->type, content, MetaOf::Others).ok();
