@@ -70,10 +70,11 @@ void print_app(const Json& app)
 
 Result<void> create(Context& context, Options& options)
 {
-    if (options.read.empty())
+    // Who names one of the two means no more than that: writing everything would include reading it.
+    if (options.read.empty() && options.write.empty()) {
         options.read.push_back("all");
-    if (options.write.empty())
         options.write.push_back("all");
+    }
     Json body = {{"name", options.name}, {"read", options.read}, {"write", options.write}};
     Json answer = TRY(call_node(context.data_directory, "POST", "/app", &body));
     if (context.json) {
@@ -152,7 +153,7 @@ void add_app(CLI::App& app, Context& context)
     verb->require_subcommand(1);
     auto* created = add_verb(*verb, context, "create", "Make the credentials of an app of your own on this machine.");
     created->add_option("--name", options->name, "What it is called")->required()->type_name("NAME");
-    add_types(*created, options, "; default all");
+    add_types(*created, options, "; if neither --read nor --write is given: all");
     created->callback([&context, options] { context.action = [&context, options] { return create(context, *options); }; });
 
     auto* listed = add_verb(*verb, context, "list", "List the apps that asked, and since when they are allowed.");

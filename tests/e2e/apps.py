@@ -336,6 +336,10 @@ def test_app_verbs_of_the_command_line(stage):
     alice.refused("app", "allow", twin.post["id"], code=2)
     alice.refused("app", "revoke", code=2)
     created = alice.json("app", "create", "--name", "Mine", "--read", STATUS, "--write", STATUS)
+    reader = alice.json("app", "create", "--name", "Reader", "--read", STATUS)
+    granted = alice.json("app", "show", reader["app"])["app"]["granted"]
+    check_equal((granted["read"], granted["write"]), ([STATUS], []), "who is to read one type writes nothing")
+    alice.do("app", "revoke", "Reader")
     changed = alice.json("app", "allow", "Mine", "--read", NOTE, "--scope", "import")["app"]
     check_equal(changed["granted"], {"read": [NOTE], "write": [], "scopes": ["import"]}, "replaced, not added to")
     check("type" in alice.refused("app", "allow", "Mine", "--read", "nonsense"), "a malformed type")
