@@ -207,6 +207,7 @@ void Api::serve(net::HttpRequest request, std::shared_ptr<const Site> site, Resp
         return finish(*call, std::move(response));
     }
     call->caller = std::move(std::get<auth::Authenticated>(outcome));
+    call->caller.principal.shut_out = *self.door == store::Door::Sealed && !tent::is_let_in(call->principal());
     if (call->principal().kind == Principal::Kind::Peer)
         hooks_.peer_seen(self.id, call->principal().entity);
     call->route = parse_target(call->caller.target);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control_api.h"
+#include "control_parameters.h"
 
 #include <bivouac/api/error_response.h>
 #include <bivouac/api/post_upload.h>
@@ -12,7 +13,10 @@
 #include <bivouac/store/entities.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/store/post_lists.h>
 #include <bivouac/tent/apps.h>
+#include <bivouac/tent/audience.h>
+#include <bivouac/tent/meta.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
 #include <bivouac/tor/onion_address.h>
@@ -25,61 +29,6 @@ namespace bivouac::app {
 namespace {
 
 const Viewer kOwnerSeesAll{Viewer::Kind::Everything, {}, {}, {}};
-
-// All values of a query parameter, decoded.
-std::vector<std::string> parameters(std::string_view query, std::string_view name)
-{
-    std::vector<std::string> out;
-    while (!query.empty()) {
-        size_t end = query.find('&');
-        std::string_view pair = query.substr(0, end);
-        size_t equals = pair.find('=');
-        if (equals != std::string_view::npos && pair.substr(0, equals) == name)
-            out.push_back(percent_decode(pair.substr(equals + 1)).value_or(""));
-        if (end == std::string_view::npos)
-            break;
-        query.remove_prefix(end + 1);
-    }
-    return out;
-}
-
-std::string parameter(std::string_view query, std::string_view name)
-{
-    auto all = parameters(query, name);
-    return all.empty() ? std::string() : all.front();
-}
-
-Result<std::string> entity_in(const Json& body)
-{
-    return tent::peer_entity(TRY(string_member(body, "entity")));
-}
-
-Json following_json(const store::Relationship& r)
-{
-    Json out = {{"entity", r.peer}, {"state", r.following}};
-    if (!r.last_problem.empty() && r.following == "connecting")
-        out["problem"] = r.last_problem;
-    return out;
-}
-
-Json follower_json(const store::Relationship& r)
-{
-    return {{"entity", r.peer}, {"state", r.follower}, {"since", r.follower_since}};
-}
-
-Result<std::vector<std::string>> list_in(const Json& body, const char* name)
-{
-    std::vector<std::string> out;
-    auto it = body.find(name);
-    if (it == body.end() || !it->is_array())
-        return out;
-    for (const auto& element : *it) {
-        if (!element.is_string())
-            return fail(ErrorKind::Invalid, std::string(name) + " must be a list of texts");
-        out.push_back(element.get<std::string>());
-    }
-    return out;
-}
 
 Json grant_json(const tent::Grant& grant)
 {
@@ -108,11 +57,6 @@ Json app_json(const tent::AppView& app)
     return out;
 }
 
-size_t code_points(std::string_view text)
-{
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 // Section 9: the limit of status posts. The other types' schemas are the business of whoever sends them.
 Result<void> check_status(const Post& draft)
 {
@@ -125,33 +69,6 @@ Result<void> check_status(const Post& draft)
     if (size_t length = code_points(text); length > 512)
         return fail(ErrorKind::Invalid, "a status holds at most 512 characters and this text has " +
                                             std::to_string(length) + "; shorten it or split it");
-    return {};
-}
-
-Result<void> apply_audience(Post& draft, const std::vector<std::string>& to, const tent::Self& self)
-{
-    draft.permissions = {};
-    draft.permissions.is_public = false;
-    for (const auto& audience : to) {
-        if (audience == "public") {
-            draft.permissions.is_public = true;
-        } else if (audience == "followers") {
-            draft.permissions.groups.push_back(self.followers_group);
-        } else {
-            auto parsed = tent::peer_entity(audience);
-            if (!parsed.ok())
-                return fail(ErrorKind::Invalid, "--to takes public, followers, or the whole address of an entity "
-                                                "(http://<56 letters and digits>.onion)");
-            std::string entity = std::move(*parsed);
-            if (entity == self.entity)
-                continue;
-            draft.permissions.entities.push_back(entity);
-            // Mentioned, so that it is delivered and not only readable (section 7.5).
-            Mention mention;
-            mention.entity = entity;
-            draft.mentions.push_back(std::move(mention));
-        }
-    }
     return {};
 }
 
@@ -203,11 +120,27 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
         if (route == "POST /unfollow")
             return unfollow(TRY(body()));
         if (route == "GET /followers")
-            return followers();
+            return followers(query);
         if (route == "POST /followers")
             return decide(TRY(body()));
         if (route == "GET /following")
             return following();
+        if (route == "GET /door")
+            return door();
+        if (route == "POST /door")
+            return set_door(TRY(body()));
+        if (route == "GET /groups")
+            return groups();
+        if (route == "GET /group")
+            return group(query);
+        if (route == "POST /groups")
+            return change_group(TRY(body()));
+        if (route == "GET /audience")
+            return audience(query);
+        if (route == "GET /deliveries")
+            return deliveries(query);
+        if (route == "POST /deliveries")
+            return change_deliveries(TRY(body()));
         if (route == "POST /app")
             return create_app(TRY(body()));
         if (route == "GET /apps")
@@ -259,6 +192,7 @@ Result<Json> ControlApi::status()
           {"socks", status.tor.socks_address},
           {"restarts", status.tor.restarts}}},
         {"published", status.published},
+        {"door", store::name_of(*self_.door)},
         {"pending_followers", counts.pending},
         {"followers", counts.approved},
         {"outbox",
@@ -266,6 +200,7 @@ Result<Json> ControlApi::status()
           {"delivered", counts.outbox.delivered},
           {"refused", counts.outbox.refused},
           {"given_up", counts.outbox.given_up},
+          {"cancelled", counts.outbox.cancelled},
           {"fetching", counts.outbox.fetching}}},
     };
     if (!status.tor.version.empty())
@@ -282,15 +217,22 @@ Result<Json> ControlApi::post(const net::HttpRequest& request, std::string_view 
     for (auto& attachment : upload.uploaded)
         draft.attachments.push_back(std::move(attachment));
     TRY(check_status(draft));
-    auto to = parameters(query, "to");
-    if (to.empty())
-        to.push_back("followers");
-    TRY(apply_audience(draft, to, self_));
-    Post made = TRY(store_.write([&](store::WriteTx& tx) -> Result<Post> {
+    struct Made {
+        Post post;
+        tent::Readers readers;
+    };
+    Made made = TRY(store_.write([&](store::WriteTx& tx) -> Result<Made> {
         tx.after_commit([this] { hooks_.posted(); });
-        return tent::publish(tx, self_, draft);
+        TRY(address(tx, self_, draft, query));
+        Made out;
+        out.post = TRY(tent::publish(tx, self_, draft));
+        TRY(tent::introduce_to_readers(tx, self_, out.post));
+        const int64_t row =
+            TRY(store::find_version(tx, self_.id, self_.entity, out.post.id, out.post.version.id));
+        out.readers = TRY(tent::readers_of(tx, self_, out.post, row));
+        return out;
     }));
-    return Json({{"post", post_to_json(made, Audience::owner())}});
+    return Json({{"post", post_to_json(made.post, Audience::owner())}, {"audience", readers_json(made.readers)}});
 }
 
 Result<Json> ControlApi::feed(std::string_view query)
@@ -308,12 +250,24 @@ Result<Json> ControlApi::feed(std::string_view query)
 Result<Json> ControlApi::show(std::string_view query)
 {
     std::string entity = TRY(tent::peer_entity(parameter(query, "entity")));
-    auto found = TRY(store_.read([&](store::ReadTx& tx) {
-        return store::load_post(tx, self_.id, entity, parameter(query, "post"), "", kOwnerSeesAll);
-    }));
-    if (!found)
-        return fail(ErrorKind::NotFound, "there is no such post here; see: bivouac feed");
-    return Json({{"post", post_to_json(*found, Audience::owner())}});
+    const std::string id = parameter(query, "post");
+    return store_.read([&](store::ReadTx& tx) -> Result<Json> {
+        auto found = TRY(store::load_post(tx, self_.id, entity, id, "", kOwnerSeesAll));
+        auto author = TRY(store::find_relationship(tx, self_.id, entity));
+        if (found && author && author->follower == "blocked")
+            return fail(ErrorKind::Forbidden, "its author is blocked; to see it: bivouac followers unblock ENTITY");
+        if (!found)
+            return fail(ErrorKind::NotFound, "there is no such post here; see: bivouac feed");
+        // Replies, reposts and favorites: what people have posted about it.
+        FeedQuery about;
+        about.mentions.push_back({{entity, id}});
+        about.limit = limits::kFeedLimitMaximum;
+        about.for_person = true;
+        Json below = Json::array();
+        for (const auto& post : TRY(store::load_feed(tx, self_.id, about, kOwnerSeesAll)).posts)
+            below.push_back(post_to_json(post, Audience::owner()));
+        return Json({{"post", post_to_json(*found, Audience::owner())}, {"about_it", below}});
+    });
 }
 
 Result<net::HttpResponse> ControlApi::attachment(std::string_view query)
@@ -347,68 +301,6 @@ Result<net::HttpResponse> ControlApi::attachment(std::string_view query)
             return piece;
         }};
     return response;
-}
-
-Result<Json> ControlApi::follow(const Json& body)
-{
-    std::string entity = TRY(entity_in(body));
-    auto relationship = TRY(store_.write([&](store::WriteTx& tx) {
-        tx.after_commit([this] { hooks_.posted(); });
-        return tent::follow(tx, self_, entity);
-    }));
-    return Json({{"following", following_json(relationship)}});
-}
-
-Result<Json> ControlApi::unfollow(const Json& body)
-{
-    std::string entity = TRY(entity_in(body));
-    TRY(store_.write([&](store::WriteTx& tx) {
-        tx.after_commit([this] { hooks_.posted(); });
-        return tent::unfollow(tx, self_, entity);
-    }));
-    return Json({{"unfollowed", entity}});
-}
-
-Result<Json> ControlApi::followers()
-{
-    auto all = TRY(store_.read([&](store::ReadTx& tx) { return store::list_relationships(tx, self_.id); }));
-    Json list = Json::array();
-    for (const auto& r : all)
-        if (!r.follower.empty())
-            list.push_back(follower_json(r));
-    return Json({{"followers", list}});
-}
-
-Result<Json> ControlApi::decide(const Json& body)
-{
-    std::string entity = TRY(entity_in(body));
-    std::string action = TRY(string_member(body, "action"));
-    auto relationship = TRY(store_.write([&](store::WriteTx& tx) -> Result<store::Relationship> {
-        if (action == "approve")
-            TRY(tent::approve(tx, self_, entity));
-        else if (action == "deny")
-            TRY(tent::deny(tx, self_, entity));
-        else if (action == "block")
-            TRY(tent::block(tx, self_, entity));
-        else
-            return fail(ErrorKind::Invalid, "the action is approve, deny or block");
-        tx.after_commit([this] { hooks_.posted(); });
-        auto now = TRY(store::find_relationship(tx, self_.id, entity));
-        if (!now)
-            return fail(ErrorKind::Internal, "the follower is gone");
-        return std::move(*now);
-    }));
-    return Json({{"follower", follower_json(relationship)}});
-}
-
-Result<Json> ControlApi::following()
-{
-    auto all = TRY(store_.read([&](store::ReadTx& tx) { return store::list_relationships(tx, self_.id); }));
-    Json list = Json::array();
-    for (const auto& r : all)
-        if (!r.following.empty())
-            list.push_back(following_json(r));
-    return Json({{"following", list}});
 }
 
 Result<Json> ControlApi::create_app(const Json& body)

@@ -7,6 +7,7 @@
 
 #include <bivouac/api/api.h>
 #include <bivouac/net/http_message.h>
+#include <bivouac/store/relationships.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/self.h>
 
@@ -34,9 +35,18 @@ private:
     Result<net::HttpResponse> attachment(std::string_view query);
     Result<Json> follow(const Json& body);
     Result<Json> unfollow(const Json& body);
-    Result<Json> followers();
+    Result<Json> follower_json(store::ReadTx& tx, const store::Relationship& relationship);
+    Result<Json> followers(std::string_view query);
     Result<Json> decide(const Json& body);
     Result<Json> following();
+    Result<Json> door();
+    Result<Json> set_door(const Json& body);
+    Result<Json> groups();
+    Result<Json> group(std::string_view query);
+    Result<Json> change_group(const Json& body);
+    Result<Json> audience(std::string_view query);
+    Result<Json> deliveries(std::string_view query);
+    Result<Json> change_deliveries(const Json& body);
     Result<Json> create_app(const Json& body);
     Result<Json> apps();
     Result<Json> app(std::string_view query);

@@ -107,6 +107,7 @@ struct Node::Impl {
     RunConfig config;
     OpenedData data;
     std::vector<store::LocalEntity> entities;
+    std::vector<tent::Self> selves;  // of these
     StatusBoard board;
 
     EventLoop loop;
@@ -181,7 +182,6 @@ Result<void> Node::Impl::build()
     Clock& clock = system_clock();
     authenticator = std::make_unique<auth::Authenticator>(store(), clock);
     http = std::make_unique<relay::HttpClient>(loop);
-    std::vector<tent::Self> selves;
     for (const auto& entity : entities)
         selves.push_back(tent::Self::of(entity));
     relay = std::make_unique<relay::Relay>(loop, store(), *http, clock, config.data_directory, selves);
@@ -252,7 +252,7 @@ Result<void> Node::Impl::build()
 
 Result<void> Node::Impl::open_listeners()
 {
-    const tent::Self self = tent::Self::of(entities.front());
+    const tent::Self& self = selves.front();
     std::string onion_target;
 #ifdef BIVOUAC_CONFORMANCE
     if (config.conformance) {
@@ -265,14 +265,13 @@ Result<void> Node::Impl::open_listeners()
     }
 #endif
     if (!config.no_tor) {
-        for (const auto& entity : entities) {
+        for (const auto& one : selves) {
             // The first takes the address that was asked for; each further one has a port of its own.
-            const bool first = &entity == &entities.front();
+            const bool first = &one == &selves.front();
             auto listening = front->listen({first ? config.listen : "127.0.0.1:0", false, 0600});
             if (!listening.ok())
                 return std::move(listening).error().in("listening for the onion");
-            api->add_site(listening->id, {tent::Self::of(entity), {entity.onion + ".onion", entity.onion + ".onion:80"},
-                                          false});
+            api->add_site(listening->id, {one, {one.onion + ".onion", one.onion + ".onion:80"}, false});
             relay->avoid_address(listening->address);
             if (first)
                 onion_target = listening->address;

@@ -21,14 +21,24 @@ AuthFailure refused()
     return {403, "", "Authentication failure"};
 }
 
-Principal principal_of(const store::Credentials& credentials, const std::optional<store::AppGrant>& grant)
+struct Known {
+    store::Credentials credentials;
+    std::optional<store::AppGrant> grant;
+    bool blocked = false;
+    bool approved = false;
+};
+
+Principal principal_of(const Known& known)
 {
+    const store::Credentials& credentials = known.credentials;
+    const auto& grant = known.grant;
     Principal p;
     p.owner = credentials.owner;
     p.target_post = credentials.target_post;
     if (credentials.kind == "relationship") {
         p.kind = Principal::Kind::Peer;
         p.entity = credentials.peer;
+        p.approved = known.approved;
     } else if (credentials.kind == "app") {
         p.kind = Principal::Kind::AppItself;
     } else {
@@ -45,12 +55,6 @@ Principal principal_of(const store::Credentials& credentials, const std::optiona
     return p;
 }
 
-struct Known {
-    store::Credentials credentials;
-    std::optional<store::AppGrant> grant;
-    bool blocked = false;
-};
-
 // The app that a key belongs to (section 5.1); no app's id is empty.
 std::string app_behind(const Known& who)
 {
@@ -65,12 +69,13 @@ Result<std::optional<Known>> look_up(store::Store& store, int64_t owner, const s
         auto credentials = TRY(store::find_credentials(tx, owner, id));
         if (!credentials)
             return std::optional<Known>();
-        Known known{std::move(*credentials), {}, false};
+        Known known{std::move(*credentials), {}, false, false};
         if (known.credentials.kind == "app-auth")
             known.grant = TRY(store::find_app_grant(tx, owner, known.credentials.target_post));
         if (known.credentials.kind == "relationship") {
             auto relationship = TRY(store::find_relationship(tx, owner, known.credentials.peer));
             known.blocked = relationship && relationship->follower == "blocked";
+            known.approved = relationship && relationship->follower == "approved";
         }
         return std::optional<Known>(std::move(known));
     });
@@ -149,7 +154,7 @@ std::variant<Authenticated, AuthFailure> Authenticator::authenticate(const net::
                 return refused();
         }
         Authenticated out;
-        out.principal = principal_of(who.credentials, who.grant);
+        out.principal = principal_of(who);
         out.target = split.target;
         out.sign = [key, header = *header, target = *target](std::string_view type, const std::string* body) {
             std::string hash = body && !body->empty() ? hawk_payload_hash(type, *body) : std::string();
@@ -176,7 +181,7 @@ std::variant<Authenticated, AuthFailure> Authenticator::authenticate(const net::
             if (!*known || (**known).blocked)
                 return refused();
             key = (**known).credentials.hawk_key;
-            out.principal = principal_of((**known).credentials, (**known).grant);
+            out.principal = principal_of(**known);
         }
         if (!equal_constant_time(bewit_mac(key, bewit->exp, bewit->ext, *target), bewit->mac) || bewit->exp <= now)
             return refused();

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -31,9 +32,16 @@ void add_follow(CLI::App& app, Context& context);
 void add_unfollow(CLI::App& app, Context& context);
 void add_followers(CLI::App& app, Context& context);
 void add_following(CLI::App& app, Context& context);
+void add_door(CLI::App& app, Context& context);
+void add_group(CLI::App& app, Context& context);
+void add_audience(CLI::App& app, Context& context);
+void add_deliveries(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
 void add_app(CLI::App& app, Context& context);
 void add_onion_key(CLI::App& app, Context& context);
+
+// "?to=...&reply_post=...": what --to and --reply-to say.
+std::string audience_query(const std::vector<std::string>& to, const std::string& reply_to);
 
 // The subcommand with --data and --json on it.
 CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, const std::string& help);
@@ -49,5 +57,7 @@ void print_json(const Json& json);
 std::string printable(std::string_view text);
 std::string local_time(int64_t ms);
 void print_post(const Json& post);
+// What stands in an answer under "audience".
+void print_audience(const Json& audience);
 
 }  // namespace bivouac::cli

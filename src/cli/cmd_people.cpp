@@ -2,6 +2,8 @@
 // follow, unfollow, followers, following.
 #include <memory>
 
+#include <bivouac/base/bytes.h>
+
 #include "cli.h"
 #include "local_client.h"
 
@@ -23,22 +25,58 @@ const char* words_for_following(const std::string& state)
         return "not reached yet; we keep trying";
     if (state == "requested")
         return "asked; waiting for approval";
+    if (state == "refused")
+        return "refused";
     return "approved";
 }
 
-Result<void> list_followers(Context& context)
+void print_follower(const Json& f)
 {
-    Json answer = TRY(call_node(context.data_directory, "GET", "/followers"));
+    const std::string name = f.value("name", std::string());
+    print(f["state"].get<std::string>() + "  " + printable(f["entity"].get<std::string>()) +
+          (name.empty() ? "" : "  calls herself " + printable(name)) + "  since " + local_time(f["since"].get<int64_t>()) +
+          ", first seen " + local_time(f["first_seen"].get<int64_t>()));
+    if (f.contains("note"))
+        print("  says: " + printable(f["note"].get<std::string>()));
+    if (f.contains("safety_phrase"))
+        print("  safety phrase: " + f["safety_phrase"].get<std::string>() +
+              (f["verified_at"].is_null() ? "  (not compared yet)"
+                                          : "  (compared " + local_time(f["verified_at"].get<int64_t>()) + ")"));
+    std::string groups;
+    for (const auto& group : f["groups"])
+        groups += (groups.empty() ? "" : ", ") + group.get<std::string>();
+    if (!groups.empty())
+        print("  in: " + printable(groups));
+}
+
+Result<void> list_followers(Context& context, const std::string& state, size_t limit)
+{
+    Json answer = TRY(call_node(context.data_directory, "GET",
+                                "/followers?limit=" + std::to_string(limit) + "&state=" + percent_encode(state)));
     if (context.json) {
         print_json(answer);
         return {};
     }
     for (const auto& f : answer["followers"])
-        print(f["state"].get<std::string>() + "  " + printable(f["entity"].get<std::string>()) + "  since " +
-              local_time(f["since"].get<int64_t>()));
-    if (answer["followers"].empty())
+        print_follower(f);
+    if (answer["counts"].empty())
         print("Nobody has asked to follow yet.");
+    else if (answer["followers"].size() == limit)
+        print("There may be more: --limit N, --state pending");
     return {};
+}
+
+// What cannot be taken back, said plainly.
+void print_held(const Json& held)
+{
+    const auto delivered = held["delivered"].get<int64_t>();
+    if (delivered == 0)
+        print("Nothing that you posted had been delivered to her.");
+    else
+        print("She holds " + std::to_string(delivered) + (delivered == 1 ? " post" : " posts") +
+              " that were delivered to her, the last of " + local_time(held["last_delivered_at"].get<int64_t>()) +
+              "; that cannot be undone.");
+    print("She could read " + std::to_string(held["readable"].get<int64_t>()) + " posts that are not public.");
 }
 
 }  // namespace
@@ -46,16 +84,20 @@ Result<void> list_followers(Context& context)
 void add_follow(CLI::App& app, Context& context)
 {
     auto entity = std::make_shared<std::string>();
+    auto note = std::make_shared<std::string>();
     auto* verb = add_verb(app, context, "follow", "Ask to follow an entity. She decides; see: bivouac following");
     verb->add_option("entity", *entity, "Her address: http://<56 letters and digits>.onion")
         ->required()
         ->type_name("ENTITY");
-    verb->callback([&context, entity] {
-        context.action = [&context, entity]() -> Result<void> {
-            Json answer = TRY(tell(context, "/follow", {{"entity", *entity}}));
-            if (!context.json)
-                print(std::string("asking to follow: ") +
-                      words_for_following(answer["following"]["state"].get<std::string>()));
+    verb->add_option("--note", *note, "What she should know when she decides, at most 500 characters")->type_name("TEXT");
+    verb->callback([&context, entity, note] {
+        context.action = [&context, entity, note]() -> Result<void> {
+            Json answer = TRY(tell(context, "/follow", {{"entity", *entity}, {"note", *note}}));
+            if (context.json)
+                return {};
+            const Json& following = answer["following"];
+            print(std::string("asking to follow: ") + words_for_following(following["state"].get<std::string>()));
+            print("safety phrase, to compare with her by voice: " + following["safety_phrase"].get<std::string>());
             return {};
         };
     });
@@ -78,28 +120,56 @@ void add_unfollow(CLI::App& app, Context& context)
 
 void add_followers(CLI::App& app, Context& context)
 {
-    auto* verb = add_verb(app, context, "followers", "List who follows or asks to; approve, deny or block.");
+    struct Options {
+        std::string entity;
+        std::string state;
+        size_t limit = 100;
+        std::vector<std::string> groups;
+        bool undo = false;
+    };
+    auto options = std::make_shared<Options>();
+    auto* verb = add_verb(app, context, "followers",
+                          "The desk: who follows or asks to; approve, deny, block, remove, verify.");
     verb->require_subcommand(0, 1);
-    verb->callback([&context, verb] {
+    verb->add_option("--state", options->state, "Only these: pending, approved, denied, blocked, removed")
+        ->check(CLI::IsMember({"pending", "approved", "denied", "blocked", "removed"}));
+    verb->add_option("--limit", options->limit, "How many (1 to 1000)")->check(CLI::Range(1, 1000))->capture_default_str();
+    verb->callback([&context, verb, options] {
         if (verb->get_subcommands().empty())
-            context.action = [&context] { return list_followers(context); };
+            context.action = [&context, options] { return list_followers(context, options->state, options->limit); };
     });
     struct Action {
         const char* name;
         const char* help;
         const char* done;
     };
-    for (Action action : {Action{"approve", "Let her follow: she gets what you post to followers from now on.", "approved"},
-                          Action{"deny", "Do not let her follow. She is not told.", "denied; she is not told"},
-                          Action{"block", "Refuse everything from her from now on.", "blocked"}}) {
-        auto entity = std::make_shared<std::string>();
-        auto* sub = add_verb(*verb, context, action.name, action.help);
-        sub->add_option("entity", *entity, "Her address")->required()->type_name("ENTITY");
-        sub->callback([&context, entity, action] {
-            context.action = [&context, entity, action]() -> Result<void> {
-                TRY(tell(context, "/followers", {{"action", action.name}, {"entity", *entity}}));
-                if (!context.json)
-                    print(action.done);
+    for (Action action :
+         {Action{"approve", "Let her follow: she gets what you post to followers from now on.", "approved"},
+          Action{"deny", "Do not let her follow. She is not told.", "denied; she is not told"},
+          Action{"block", "Refuse everything from her from now on, and hide what she sent.", "blocked; what she sent is hidden"},
+          Action{"unblock", "Take a block back: she is what she was before, but not a follower.", "no longer blocked"},
+          Action{"remove", "End that she follows: her keys and groups are gone, and what waits for her.", "removed"},
+          Action{"verify", "Note that you have compared the safety phrase with her, by voice.", "noted as compared"}}) {
+        const std::string name = action.name;
+        auto* sub = add_verb(*verb, context, name, action.help);
+        sub->add_option("entity", options->entity, "Her address")->required()->type_name("ENTITY");
+        if (name == "approve")
+            sub->add_option("--group", options->groups, "Into this group, too (may be repeated)")
+                ->type_name("GROUP")->expected(1)->take_all();
+        if (name == "verify")
+            sub->add_flag("--undo", options->undo, "Take it back");
+        sub->callback([&context, options, action] {
+            context.action = [&context, options, action]() -> Result<void> {
+                const std::string what = options->undo ? "unverify" : action.name;
+                Json answer = TRY(tell(context, "/followers", {{"action", what}, {"entity", options->entity},
+                                                               {"groups", options->groups}}));
+                if (context.json)
+                    return {};
+                print(options->undo ? "noted as not compared" : action.done);
+                if (answer.contains("held"))
+                    print_held(answer["held"]);
+                if (what == "verify")
+                    print("  safety phrase: " + answer["follower"]["safety_phrase"].get<std::string>());
                 return {};
             };
         });
@@ -121,6 +191,8 @@ void add_following(CLI::App& app, Context& context)
                       words_for_following(f["state"].get<std::string>()));
                 if (f.contains("problem"))
                     print("  last try: " + printable(f["problem"].get<std::string>()));
+                print("  safety phrase: " + f["safety_phrase"].get<std::string>() +
+                      (f["verified_at"].is_null() ? "  (not compared yet)" : "  (compared)"));
             }
             if (answer["following"].empty())
                 print("You follow nobody yet: bivouac follow ENTITY");

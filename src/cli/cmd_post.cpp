@@ -53,38 +53,59 @@ Result<std::vector<UploadFile>> files_of(const std::vector<std::string>& paths)
 
 }  // namespace
 
+std::string audience_query(const std::vector<std::string>& to, const std::string& reply_to)
+{
+    std::string out;
+    auto add = [&](const char* name, const std::string& value) {
+        out += (out.empty() ? "?" : "&") + std::string(name) + "=" + percent_encode(value);
+    };
+    for (const auto& whom : to)
+        add("to", whom);
+    if (const size_t slash = reply_to.rfind('/'); slash != std::string::npos) {
+        add("reply_entity", reply_to.substr(0, slash));
+        add("reply_post", reply_to.substr(slash + 1));
+    } else if (!reply_to.empty()) {
+        add("reply_post", reply_to);
+    }
+    return out;
+}
+
 void add_post(CLI::App& app, Context& context)
 {
     struct Options {
         std::string text;
         std::vector<std::string> attach;
         std::vector<std::string> to;
+        std::string reply_to;
     };
     auto options = std::make_shared<Options>();
     auto* verb = add_verb(app, context, "post", "Post a text, with attachments if you like. Returns when it is safely stored.");
     verb->add_option("text", options->text, "The text, at most 512 characters")->required()->type_name("TEXT");
     verb->add_option("--attach", options->attach, "Attach FILE (may be repeated)")->type_name("FILE")->expected(1)->take_all();
     verb->add_option("--to", options->to,
-                     "Who may read it: public, followers, or the address of an entity (may be repeated; default "
-                     "followers)")
+                     "Who may read it: public, followers, group:NAME, addresses, or me (several with commas, or repeated; "
+                     "default: followers, or for an answer those who may see the thread)")
         ->type_name("WHOM")
         ->expected(1)
         ->take_all();
+    verb->add_option("--reply-to", options->reply_to,
+                     "It answers this post: its id, or of somebody else's its author and id with a slash between")
+        ->type_name("POST");
     verb->callback([&context, options] {
         context.action = [&context, options]() -> Result<void> {
             if (!is_valid_utf8(options->text))
                 return fail(ErrorKind::Invalid, "the text is not UTF-8");
             auto files = TRY(files_of(options->attach));
-            Json post = {{"type", type::kStatus}, {"content", {{"text", options->text}}}};
-            std::string target = "/post";
-            for (const auto& to : options->to)
-                target += (target == "/post" ? "?to=" : "&to=") + percent_encode(to);
-            Json answer = TRY(send_post(context.data_directory, target,
-                                        std::string(mime::kPost) + "; type=\"" + type::kStatus + "\"", post, files));
-            if (context.json)
+            const std::string type = options->reply_to.empty() ? type::kStatus : type::kStatusReply;
+            Json post = {{"type", type}, {"content", {{"text", options->text}}}};
+            Json answer = TRY(send_post(context.data_directory, "/post" + audience_query(options->to, options->reply_to),
+                                        std::string(mime::kPost) + "; type=\"" + type + "\"", post, files));
+            if (context.json) {
                 print_json(answer);
-            else
-                print("posted: " + answer["post"]["id"].get<std::string>());
+                return {};
+            }
+            print("posted: " + answer["post"]["id"].get<std::string>());
+            print_audience(answer["audience"]);
             return {};
         };
     });

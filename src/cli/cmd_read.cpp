@@ -46,7 +46,7 @@ void add_show(CLI::App& app, Context& context)
         std::string post;
     };
     auto options = std::make_shared<Options>();
-    auto* verb = add_verb(app, context, "show", "Show one post.");
+    auto* verb = add_verb(app, context, "show", "Show one post, and what was posted about it.");
     verb->add_option("entity", options->entity, "Who published it")->required()->type_name("ENTITY");
     verb->add_option("post", options->post, "Its id")->required()->type_name("POST");
     verb->callback([&context, options] {
@@ -54,10 +54,16 @@ void add_show(CLI::App& app, Context& context)
             Json answer = TRY(call_node(context.data_directory, "GET",
                                         "/show?entity=" + percent_encode(options->entity) +
                                             "&post=" + percent_encode(options->post)));
-            if (context.json)
+            if (context.json) {
                 print_json(answer);
-            else
-                print_post(answer["post"]);
+                return {};
+            }
+            print_post(answer["post"]);
+            const Json& about = answer["about_it"];
+            if (!about.empty())
+                print("About it:");
+            for (auto post = about.rbegin(); post != about.rend(); ++post)
+                print_post(*post);
             return {};
         };
     });

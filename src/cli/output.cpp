@@ -80,4 +80,26 @@ void print_post(const Json& post)
     print("  id " + post.value("id", std::string()));
 }
 
+void print_audience(const Json& audience)
+{
+    const Json& readers = audience["readers"];
+    if (audience["public"].get<bool>())
+        print("public: whoever has your address may read it (behind a sealed door: your approved followers)");
+    else if (readers.empty())
+        print("nobody but you");
+    for (const auto& reader : readers) {
+        std::string because;
+        for (const auto& word : reader["because"])
+            because += (because.empty() ? "" : ", ") + word.get<std::string>();
+        std::string fate = reader["delivered_to"].get<bool>() ? "" : "; may come and read";
+        if (reader.contains("delivered_at"))
+            fate = "; delivered " + local_time(reader["delivered_at"].get<int64_t>());
+        else if (reader.contains("delivery"))
+            fate = "; " + reader["delivery"].get<std::string>();
+        print(printable(reader["entity"].get<std::string>()) + "  (" + printable(because) + fate + ")");
+    }
+    for (const auto& warning : audience["warnings"])
+        print("note: " + printable(warning.get<std::string>()));
+}
+
 }  // namespace bivouac::cli

@@ -24,7 +24,7 @@ Result<void> serve(Context& context, uint16_t port)
         app::InitOptions options;
         options.cost = {1, 8 << 10};
         options.entity = "http://" + address;
-        options.door = "open";
+        options.door = store::Door::Open;
         TRY(app::init_data_directory(context.data_directory, passphrase, options));
     }
     app::block_stop_signals();

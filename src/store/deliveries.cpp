@@ -178,6 +178,109 @@ Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::s
     return out;
 }
 
+namespace {
+
+// Which rows `d` of deliveries are meant.
+std::string ledger_condition(const LedgerFilter& filter)
+{
+    std::string out = "d.owner = :owner";
+    if (!filter.peer.empty())
+        out += " AND d.peer = (SELECT id FROM names WHERE entity = :peer)";
+    if (!filter.post.empty())
+        out += R"( AND d.version IN (
+            SELECT v.id FROM entities e JOIN names n ON n.entity = e.entity
+            JOIN posts p ON p.owner = e.id AND p.author = n.id AND p.public_id = :post
+            JOIN versions v ON v.post = p.id WHERE e.id = :owner))";
+    if (!filter.state.empty())
+        out += " AND d.state = :state";
+    return out;
+}
+
+void bind_ledger(Statement& statement, int64_t owner, const LedgerFilter& filter)
+{
+    statement.bind(":owner", owner);
+    if (!filter.peer.empty())
+        statement.bind(":peer", filter.peer);
+    if (!filter.post.empty())
+        statement.bind(":post", filter.post);
+    if (!filter.state.empty())
+        statement.bind(":state", filter.state);
+}
+
+}  // namespace
+
+Result<std::vector<LedgerEntry>> load_ledger(ReadTx& tx, int64_t owner, const LedgerFilter& filter, int64_t before,
+                                             int64_t limit)
+{
+    auto select = tx.prepare(R"(
+        SELECT d.id, n.entity, p.public_id, v.version_id, coalesce(v.type_text, t.base || '#' || v.fragment), d.state,
+            d.tries, d.created_at, d.ended_at, coalesce(r.next_try_at, 0), d.problem, coalesce(r.last_problem, '')
+        FROM deliveries d JOIN names n ON n.id = d.peer JOIN versions v ON v.id = d.version
+        JOIN posts p ON p.id = v.post JOIN types t ON t.id = v.type
+        LEFT JOIN relationships r ON r.owner = d.owner AND r.peer = d.peer
+        WHERE )" + ledger_condition(filter) +
+                             (before > 0 ? " AND d.id < :before" : "") + " ORDER BY d.id DESC LIMIT :limit");
+    bind_ledger(select, owner, filter);
+    if (before > 0)
+        select.bind(":before", before);
+    select.bind(":limit", limit);
+    std::vector<LedgerEntry> out;
+    while (TRY(select.step())) {
+        LedgerEntry entry;
+        entry.id = select.integer(0);
+        entry.peer = select.text(1);
+        entry.post = select.text(2);
+        entry.version = select.text(3);
+        entry.type = select.text(4);
+        entry.state = select.text(5);
+        entry.tries = select.integer(6);
+        entry.created_at = select.integer(7);
+        entry.ended_at = select.integer(8);
+        const bool waits = entry.state == "waiting";
+        entry.next_try_at = waits ? select.integer(9) : 0;
+        entry.problem = select.text(10);
+        if (waits && entry.problem.empty())
+            entry.problem = select.text(11);
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
+Result<int64_t> cancel_deliveries(WriteTx& tx, int64_t owner, const LedgerFilter& filter)
+{
+    LedgerFilter waiting = filter;
+    waiting.state = "waiting";
+    auto update = tx.prepare("UPDATE deliveries AS d SET state = 'cancelled', ended_at = :now WHERE " +
+                             ledger_condition(waiting));
+    bind_ledger(update, owner, waiting);
+    TRY(update.bind(":now", tx.now_ms()).run());
+    return tx.changes();
+}
+
+Result<int64_t> retry_deliveries(WriteTx& tx, int64_t owner, const LedgerFilter& filter)
+{
+    LedgerFilter all = filter;
+    all.state.clear();
+    if (!filter.post.empty() || !filter.peer.empty()) {
+        auto again = tx.prepare("UPDATE deliveries AS d SET state = 'waiting', ended_at = 0, created_at = :now, told = 0"
+                                " WHERE d.state IN ('refused', 'given_up', 'cancelled') AND " +
+                                ledger_condition(all));
+        bind_ledger(again, owner, all);
+        TRY(again.bind(":now", tx.now_ms()).run());
+    }
+    auto due = tx.prepare("UPDATE relationships SET next_try_at = 0, tries = 0 WHERE owner = :owner AND peer IN"
+                          " (SELECT d.peer FROM deliveries d WHERE d.state = 'waiting' AND " +
+                          ledger_condition(all) + ")");
+    bind_ledger(due, owner, all);
+    TRY(due.run());
+    int64_t waiting = 0;
+    auto count = tx.prepare("SELECT count(*) FROM deliveries d WHERE d.state = 'waiting' AND " + ledger_condition(all));
+    bind_ledger(count, owner, all);
+    if (TRY(count.step()))
+        waiting = count.integer(0);
+    return waiting;
+}
+
 Result<OutboxCounts> count_outbox(ReadTx& tx, int64_t owner)
 {
     OutboxCounts counts;
@@ -189,6 +292,7 @@ Result<OutboxCounts> count_outbox(ReadTx& tx, int64_t owner)
             (state == "waiting"     ? counts.waiting
              : state == "delivered" ? counts.delivered
              : state == "refused"   ? counts.refused
+             : state == "cancelled" ? counts.cancelled
                                     : counts.given_up) = select.integer(1);
         }
     }

@@ -3,6 +3,39 @@
 
 namespace bivouac::store {
 
+std::string_view name_of(Door door)
+{
+    switch (door) {
+    case Door::Open: return "open";
+    case Door::Vetted: return "vetted";
+    case Door::Sealed: return "sealed";
+    }
+    return "vetted";
+}
+
+std::optional<Door> door_of(std::string_view name)
+{
+    for (Door door : {Door::Open, Door::Vetted, Door::Sealed})
+        if (name == name_of(door))
+            return door;
+    return std::nullopt;
+}
+
+Result<Door> load_door(ReadTx& tx, int64_t id)
+{
+    auto select = tx.prepare("SELECT door FROM entities WHERE id = :id");
+    select.bind(":id", id);
+    if (!TRY(select.step()))
+        return fail(ErrorKind::Internal, "the entity is gone");
+    return door_of(select.text(0)).value_or(Door::Vetted);
+}
+
+Result<void> set_door(WriteTx& tx, int64_t id, Door door)
+{
+    auto update = tx.prepare("UPDATE entities SET door = :door WHERE id = :id");
+    return update.bind(":door", name_of(door)).bind(":id", id).run();
+}
+
 Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity)
 {
     auto insert = tx.prepare(R"(
@@ -15,7 +48,7 @@ Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity)
             .bind_blob(":seed", entity.onion_seed.view())
             .bind(":bewit_id", entity.bewit_id)
             .bind(":bewit_key", entity.bewit_key)
-            .bind(":door", entity.door)
+            .bind(":door", name_of(entity.door))
             .bind(":group", entity.followers_group)
             .bind(":now", tx.now_ms())
             .run());
@@ -41,7 +74,7 @@ Result<std::vector<LocalEntity>> load_entities(ReadTx& tx)
         wipe(seed);
         entity.bewit_id = select.text(5);
         entity.bewit_key = select.text(6);
-        entity.door = select.text(7);
+        entity.door = door_of(select.text(7)).value_or(Door::Vetted);
         entity.followers_group = select.text(8);
         out.push_back(std::move(entity));
     }

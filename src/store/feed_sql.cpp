@@ -3,6 +3,7 @@
 
 #include <bivouac/model/protocol.h>
 #include <bivouac/store/entities.h>
+#include <bivouac/store/relationships.h>
 
 #include <algorithm>
 #include <set>
@@ -185,6 +186,7 @@ private:
             if (row != 0)
                 authors_.rows.push_back(row);
         }
+        nothing_ = nothing_ || (viewer_.shut_out && viewer_.kind == Viewer::Kind::Anonymous);
         if (!full()) {
             // Strangers are shown our own posts only (section 4.2).
             bool own = query_.entities.empty() ||
@@ -367,7 +369,7 @@ private:
         const std::string latest = key_.latest;
         if (viewer_.kind == Viewer::Kind::Everything)
             return " AND v." + latest + " = 1";
-        Sql visible = TRY(visible_condition(tx_, owner_, viewer_));
+        Sql visible = TRY(visible_condition(tx_, owner_, viewer_, Place::Feed));
         for (auto& binding : visible.bindings)
             sql_.bindings.push_back(std::move(binding));
         return " AND " + visible.text + newest_condition(visible.text, latest);
@@ -491,7 +493,21 @@ std::string newest_condition(const std::string& visible, const std::string& late
            " > 0 AND (w." + time + ", w.version_id) > (v." + time + ", v.version_id) AND " + of_other + "))";
 }
 
-Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer)
+namespace {
+
+// What of ours everybody may see. Behind a sealed door it is where to ask: the newest public version of the meta post.
+std::string open_to(const Viewer& viewer, Place place)
+{
+    if (viewer.shut_out && place == Place::Feed)
+        return "v.public > 1";  // none
+    return viewer.shut_out ? R"((v.public = 1 AND v.meta = 1 AND NOT EXISTS (SELECT 1 FROM versions y
+            WHERE y.post = v.post AND y.public = 1 AND (y.received_at, y.version_id) > (v.received_at, v.version_id))))"
+                           : "v.public = 1";
+}
+
+}  // namespace
+
+Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer, Place place)
 {
     Sql sql;
     switch (viewer.kind) {
@@ -514,13 +530,17 @@ Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer)
             sql.bind(":credentials", TRY(find_type(tx, type::kCredentialsBase)));
         }
         sql.text += ")";
+        if (TRY(anybody_blocked(tx, owner))) {
+            sql.text += " AND v.author NOT IN (SELECT peer FROM relationships WHERE owner = :blocker AND follower = 'blocked')";
+            sql.bind(":blocker", owner);
+        }
         return sql;
     }
     case Viewer::Kind::Peer: {
         sql.bind(":self", TRY(self_row(tx, owner)));
         sql.bind(":viewer", TRY(find_name(tx, viewer.entity)));
         sql.bind(":own_post", viewer.own_post);
-        sql.text = R"((v.author = :self AND (v.public = 1
+        sql.text = "(v.author = :self AND (" + open_to(viewer, place) + R"(
             OR EXISTS (SELECT 1 FROM version_entities x WHERE x.version = v.id AND x.entity = :viewer)
             OR EXISTS (SELECT 1 FROM version_groups x CROSS JOIN group_members m ON m.owner = v.owner
                        AND m.group_post = x.group_post AND m.member = :viewer WHERE x.version = v.id)
@@ -529,7 +549,7 @@ Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer)
     }
     case Viewer::Kind::Anonymous:
         sql.bind(":self", TRY(self_row(tx, owner)));
-        sql.text = "(v.author = :self AND v.public = 1)";
+        sql.text = "(v.author = :self AND " + open_to(viewer, place) + ")";
         return sql;
     }
     return sql;

@@ -32,7 +32,9 @@ struct Sql {
 };
 
 // A condition over `versions v`: may the viewer see this version? Uses the parameters that it binds only.
-Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer);
+// In a feed who is shut out sees what is for her by name, not even the meta post.
+enum class Place { Anywhere, Feed };
+Result<Sql> visible_condition(ReadTx& tx, int64_t owner, const Viewer& viewer, Place place = Place::Anywhere);
 
 // Over `versions v` too: no greater version of the post fulfils that condition. `latest` is the column
 // ("latest" or "latest_published") whose kind of time decides.

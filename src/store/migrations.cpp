@@ -14,6 +14,7 @@ const char* const kMigrations[] = {
 #include "sql_0003_apps.h"
 #include "sql_0004_delivery_failures.h"
 #include "sql_0005_notifications.h"
+#include "sql_0006_vetting.h"
 };
 
 }  // namespace

@@ -28,13 +28,24 @@ bool reads_type(const Viewer& viewer, const std::string& type)
            });
 }
 
+// Nobody writes under our posts by sending us something: what others see there is by people whom the owner knows.
+constexpr const char* kAuthorsKnown = R"( AND (v.author = (SELECT n.id FROM names n JOIN entities e ON e.entity = n.entity
+        WHERE e.id = v.owner)
+    OR EXISTS (SELECT 1 FROM entities e WHERE e.id = v.owner AND e.door = 'open')
+       AND NOT EXISTS (SELECT 1 FROM relationships r WHERE r.owner = v.owner AND r.peer = v.author AND r.follower = 'blocked')
+    OR EXISTS (SELECT 1 FROM relationships r WHERE r.owner = v.owner AND r.peer = v.author AND r.follower <> 'blocked'
+               AND (r.follower = 'approved' OR r.following IN ('requested', 'approved')))))";
+
 // Which of the mentions the viewer is told about, and by which posts.
 Result<std::string> mentions_shown(ReadTx& tx, Sql& sql, int64_t owner, const PostText& of, const Viewer& viewer)
 {
     if (viewer.kind == Viewer::Kind::Everything)
         return std::string(" AND v.latest = 1");
+    if (viewer.shut_out)
+        return std::string(" AND v.public > 1");
     if (!sees_received_at(viewer))
-        return " AND m.public = 1 AND v.public = 1" + newest_condition("v.public = 1", "latest_published");
+        return " AND m.public = 1 AND v.public = 1" + newest_condition("v.public = 1", "latest_published") +
+               kAuthorsKnown;
     Sql visible = TRY(visible_condition(tx, owner, viewer));
     sql.bindings.insert(sql.bindings.end(), visible.bindings.begin(), visible.bindings.end());
     const char* which = reads_type(viewer, of.type) ? " AND (m.public = 1 OR m.own = 1)" : " AND m.public = 1";

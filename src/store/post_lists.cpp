@@ -96,7 +96,7 @@ Result<Profile> load_profile(ReadTx& tx, int64_t owner, const std::string& entit
 {
     auto select = tx.prepare(R"(
         SELECT v.id FROM names n CROSS JOIN versions v INDEXED BY versions_meta
-        WHERE n.entity = :entity AND v.owner = :owner AND v.author = n.id AND v.meta = 1 AND v.public = 1
+        WHERE n.entity = :entity AND v.owner = :owner AND v.author = n.id AND v.meta = 1
         ORDER BY v.received_at DESC, v.version_id DESC LIMIT 1)");
     select.bind(":entity", entity).bind(":owner", owner);
     if (!TRY(select.step()))

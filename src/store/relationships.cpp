@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kColumns =
     "r.owner, n.entity, r.state, r.our_post, r.our_hawk_id, r.their_post, r.their_hawk_id, r.their_hawk_key, "
     "r.servers, r.follower, r.follower_since, r.following, r.following_post, r.tries, r.next_try_at, "
-    "r.last_problem";
+    "r.last_problem, r.note, r.first_seen, r.verified_at, r.before_block";
 
 Relationship row_of(const Statement& s)
 {
@@ -30,6 +30,10 @@ Relationship row_of(const Statement& s)
     r.tries = s.integer(13);
     r.next_try_at = s.integer(14);
     r.last_problem = s.text(15);
+    r.note = s.text(16);
+    r.first_seen = s.integer(17);
+    r.verified_at = s.integer(18);
+    r.before_block = s.text(19);
     return r;
 }
 
@@ -56,15 +60,18 @@ Result<void> save_relationship(WriteTx& tx, const Relationship& r)
     auto save = tx.prepare(R"(
         INSERT INTO relationships (owner, peer, state, our_post, our_hawk_id, their_post, their_hawk_id,
             their_hawk_key, servers, follower, follower_since, following, following_post, tries, next_try_at,
-            last_problem)
+            last_problem, note, first_seen, verified_at, before_block)
         VALUES (:owner, :peer, :state, :our_post, :our_hawk_id, :their_post, :their_hawk_id, :their_hawk_key,
-            :servers, :follower, :follower_since, :following, :following_post, :tries, :next_try_at, :last_problem)
+            :servers, :follower, :follower_since, :following, :following_post, :tries, :next_try_at, :last_problem,
+            :note, :now, :verified_at, :before_block)
         ON CONFLICT (owner, peer) DO UPDATE SET state = excluded.state, our_post = excluded.our_post,
             our_hawk_id = excluded.our_hawk_id, their_post = excluded.their_post,
             their_hawk_id = excluded.their_hawk_id, their_hawk_key = excluded.their_hawk_key,
             servers = excluded.servers, follower = excluded.follower, follower_since = excluded.follower_since,
             following = excluded.following, following_post = excluded.following_post, tries = excluded.tries,
-            next_try_at = excluded.next_try_at, last_problem = excluded.last_problem)");
+            next_try_at = excluded.next_try_at, last_problem = excluded.last_problem, note = excluded.note,
+            first_seen = CASE first_seen WHEN 0 THEN excluded.first_seen ELSE first_seen END,
+            verified_at = excluded.verified_at, before_block = excluded.before_block)");
     return save.bind(":owner", r.owner)
         .bind(":peer", TRY(name_id(tx, r.peer)))
         .bind(":state", r.state)
@@ -81,6 +88,10 @@ Result<void> save_relationship(WriteTx& tx, const Relationship& r)
         .bind(":tries", r.tries)
         .bind(":next_try_at", r.next_try_at)
         .bind(":last_problem", r.last_problem)
+        .bind(":note", r.note)
+        .bind(":now", tx.now_ms())
+        .bind(":verified_at", r.verified_at)
+        .bind(":before_block", r.before_block)
         .run();
 }
 
@@ -94,6 +105,13 @@ Result<std::vector<Relationship>> list_relationships(ReadTx& tx, int64_t owner)
     while (TRY(select.step()))
         out.push_back(row_of(select));
     return out;
+}
+
+Result<bool> anybody_blocked(ReadTx& tx, int64_t owner)
+{
+    auto select = tx.prepare("SELECT 1 FROM relationships WHERE owner = :owner AND follower = 'blocked' LIMIT 1");
+    select.bind(":owner", owner);
+    return select.step();
 }
 
 Result<int64_t> count_followers(ReadTx& tx, int64_t owner, std::string_view state)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/bytes.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/store/posts.h>
 #include <bivouac/tent/meta.h>
 #include <bivouac/tent/publish.h>
 
@@ -36,6 +37,59 @@ Result<void> publish_first_meta(store::WriteTx& tx, const Self& self)
                         .dump();
     TRY(publish(tx, self, std::move(draft), Deliver::Nobody));
     return {};
+}
+
+namespace {
+
+enum class For { Everybody, Followers };
+
+Result<Post> next_meta(store::WriteTx& tx, const Self& self, const Post& like, const std::string& parent, For whom)
+{
+    Post draft;
+    draft.id = kMetaPostId;
+    draft.type = type::kMeta;
+    draft.content = like.content;
+    draft.attachments = like.attachments;
+    Parent after;
+    after.version = parent;
+    draft.version.parents.push_back(std::move(after));
+    if (whom == For::Followers)
+        seal_meta(self, draft);
+    return publish(tx, self, std::move(draft));
+}
+
+}  // namespace
+
+Result<void> change_door(store::WriteTx& tx, const Self& self, store::Door door)
+{
+    const store::Door before = TRY(store::load_door(tx, self.id));
+    TRY(store::set_door(tx, self.id, door));
+    tx.after_commit([shared = self.door, door] { *shared = door; });
+    const bool sealed = door == store::Door::Sealed;
+    if (sealed == (before == store::Door::Sealed))
+        return {};
+    auto full = TRY(store::load_version(tx, TRY(store::find_version(tx, self.id, self.entity, kMetaPostId, ""))));
+    if (!full)
+        return fail(ErrorKind::Internal, "the meta post is gone");
+    if (!sealed) {
+        TRY(next_meta(tx, self, *full, full->version.id, For::Everybody));
+        return {};
+    }
+    Post bare = *full;
+    Json content = Json::parse(full->content, nullptr, false);
+    content["profile"] = Json::object();
+    bare.content = content.dump();
+    bare.attachments.clear();
+    bare = TRY(next_meta(tx, self, bare, full->version.id, For::Everybody));
+    TRY(next_meta(tx, self, *full, bare.version.id, For::Followers));
+    return {};
+}
+
+void seal_meta(const Self& self, Post& meta)
+{
+    meta.permissions = {};
+    meta.permissions.is_public = false;
+    meta.permissions.groups.push_back(self.followers_group);
 }
 
 std::string discovery_html(const Self& self)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/base/bytes.h>
 #include <bivouac/model/canonical_json.h>
 #include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
@@ -54,6 +55,17 @@ Result<void> on_delete(store::WriteTx& tx, const Self& self, const Post& post)
     return {};
 }
 
+// A few lines of plain text, whatever was sent.
+std::string clean_note(const std::string& message)
+{
+    std::string out;
+    for (unsigned char c : message.substr(0, limits::kNoteBytes))
+        out += c >= 0x20 || c == '\n' ? static_cast<char>(c) : ' ';
+    while (!out.empty() && !is_valid_utf8(out))  // cut inside a character
+        out.pop_back();
+    return out;
+}
+
 Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& post, store::Relationship& peer)
 {
     if (!mentions_us(self, post))
@@ -66,14 +78,22 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
     // Every server subscribes to the meta posts of those it knows: that is no wish to follow.
     if (selector != kAllTypes && type_matches(selector, type::kMeta))
         return {};
-    if (!peer.follower.empty())
-        return {};  // denied and blocked stay so; approved needs no second question
+    const std::string note = clean_note(post.version.message);
+    if (!peer.follower.empty()) {
+        // Denied, removed and blocked stay so; approved needs no second question. What she says now is what counts.
+        if (!note.empty() && note != peer.note && peer.follower != "blocked") {
+            peer.note = note;
+            TRY(store::save_relationship(tx, peer));
+        }
+        return {};
+    }
     if (TRY(store::count_followers(tx, self.id, "pending")) >= limits::kPendingFollowers)
         return fail(ErrorKind::TooMany, "too many wait to be approved");
     peer.follower = "pending";
+    peer.note = note;
     peer.follower_since = tx.now_ms();
     TRY(store::save_relationship(tx, peer));
-    if (self.open_door)
+    if (*self.door == store::Door::Open)
         TRY(approve(tx, self, post.entity));
     return {};
 }

@@ -8,12 +8,14 @@
 #include <bivouac/store/credentials.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/tent/groups.h>
 #include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
 #include <bivouac/tor/reach.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace bivouac::tent {
 
@@ -146,14 +148,6 @@ Result<void> publish_relationship(store::WriteTx& tx, const Self& self, const st
     return store::enqueue_delivery(tx, self.id, relationship.peer, version, order);
 }
 
-Result<void> leave_followers_group(store::WriteTx& tx, const Self& self, const std::string& entity)
-{
-    std::string member_post = TRY(store::remove_group_member(tx, self.id, self.followers_group, entity));
-    if (!member_post.empty())
-        TRY(store::delete_post(tx, self.id, self.entity, member_post, ""));
-    return {};
-}
-
 Result<store::Relationship> asked_to_follow(store::ReadTx& tx, const Self& self, const std::string& entity)
 {
     auto known = TRY(store::find_relationship(tx, self.id, entity));
@@ -179,12 +173,19 @@ Result<std::string> peer_entity(std::string_view text)
     return entity;
 }
 
-Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity)
+Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity,
+                                   const std::string& message)
 {
     auto relationship = TRY(relationship_with(tx, self, entity));
+    // Who was refused, or has something new to say, asks again.
+    if (relationship.following == "refused" || (!message.empty() && relationship.following == "requested")) {
+        TRY(unfollow(tx, self, entity));
+        relationship = TRY(relationship_with(tx, self, entity));
+    }
     if (!relationship.following.empty())
         return relationship;
     Post draft = draft_for(entity, type::kSubscriptionAll);
+    draft.version.message = message;
     draft.content = Json({{"type", kAllTypes}}).dump();
     TRY(subscribe(tx, self, std::move(draft)));
     return relationship_with(tx, self, entity);
@@ -313,22 +314,19 @@ Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& e
     return store::save_relationship(tx, relationship);
 }
 
-Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity)
+Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity,
+                     const std::vector<std::string>& groups)
 {
     auto relationship = TRY(asked_to_follow(tx, self, entity));
+    for (const auto& group : groups)
+        TRY(join_group(tx, self, group, entity));
     if (relationship.follower == "approved")
         return {};
     relationship.follower = "approved";
     relationship.follower_since = tx.now_ms();
+    relationship.before_block.clear();
     TRY(store::save_relationship(tx, relationship));
-    Post member = private_draft(type::kGroupMember);
-    member.content = Json({{"entity", entity}}).dump();
-    Mention group;
-    group.post = self.followers_group;
-    group.type = type::kGroup;
-    member.mentions.push_back(std::move(group));
-    Post post = TRY(publish(tx, self, std::move(member), Deliver::Nobody));
-    TRY(store::add_group_member(tx, self.id, self.followers_group, entity, post.id));
+    TRY(join_group(tx, self, self.followers_group, entity));
     // What she left with us while she waited shows from now on, its attachments too.
     TRY(store::enqueue_missing_fetches(tx, self.id, entity, static_cast<int64_t>(limits::kAttachmentBytes)));
     return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber);
@@ -339,8 +337,9 @@ Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entit
     auto relationship = TRY(asked_to_follow(tx, self, entity));
     relationship.follower = "denied";
     relationship.follower_since = tx.now_ms();
+    relationship.before_block.clear();
     TRY(store::save_relationship(tx, relationship));
-    return leave_followers_group(tx, self, entity);
+    return leave_all_groups(tx, self, entity);
 }
 
 Result<void> block(store::WriteTx& tx, const Self& self, const std::string& entity)
@@ -352,11 +351,93 @@ Result<void> block(store::WriteTx& tx, const Self& self, const std::string& enti
         TRY(unfollow(tx, self, entity));
         relationship = TRY(relationship_with(tx, self, entity));
     }
+    if (relationship.follower == "blocked")
+        return {};
+    // Approved once more is a decision of its own.
+    relationship.before_block = relationship.follower == "approved" ? "removed" : relationship.follower;
     relationship.follower = "blocked";
     relationship.follower_since = tx.now_ms();
     TRY(store::save_relationship(tx, relationship));
-    TRY(leave_followers_group(tx, self, entity));
+    TRY(leave_all_groups(tx, self, entity));
     return store::drop_deliveries(tx, self.id, entity);
+}
+
+Result<void> unblock(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(relationship_with(tx, self, entity));
+    if (relationship.follower != "blocked")
+        return fail(ErrorKind::NotFound, "this entity is not blocked; see: bivouac followers");
+    relationship.follower = std::exchange(relationship.before_block, "");
+    relationship.follower_since = relationship.follower.empty() ? 0 : tx.now_ms();
+    return store::save_relationship(tx, relationship);
+}
+
+Result<Held> held_by(store::ReadTx& tx, const Self& self, const std::string& entity)
+{
+    Held out;
+    {
+        auto select = tx.prepare(R"(
+            SELECT count(DISTINCT v.post), coalesce(max(d.ended_at), 0) FROM deliveries d
+            JOIN versions v ON v.id = d.version JOIN types t ON t.id = v.type
+            WHERE d.owner = :owner AND d.peer = (SELECT id FROM names WHERE entity = :peer) AND d.state = 'delivered'
+              AND t.bookkeeping = 0)");
+        select.bind(":owner", self.id).bind(":peer", entity);
+        if (TRY(select.step())) {
+            out.delivered = select.integer(0);
+            out.last_delivered_at = select.integer(1);
+        }
+    }
+    auto select = tx.prepare(R"(
+        WITH me AS (SELECT id FROM names WHERE entity = :self), her AS (SELECT id FROM names WHERE entity = :peer)
+        SELECT count(DISTINCT v.post) FROM versions v JOIN types t ON t.id = v.type
+        WHERE v.owner = :owner AND v.author = (SELECT id FROM me) AND v.public = 0 AND t.bookkeeping = 0
+          AND (EXISTS (SELECT 1 FROM version_entities x WHERE x.version = v.id AND x.entity = (SELECT id FROM her))
+               OR EXISTS (SELECT 1 FROM version_groups x JOIN group_members m ON m.owner = v.owner
+                          AND m.group_post = x.group_post AND m.member = (SELECT id FROM her) WHERE x.version = v.id)))");
+    select.bind(":self", self.entity).bind(":peer", entity).bind(":owner", self.id);
+    if (TRY(select.step()))
+        out.readable = select.integer(0);
+    return out;
+}
+
+Result<Held> remove_follower(store::WriteTx& tx, const Self& self, const std::string& entity)
+{
+    auto relationship = TRY(asked_to_follow(tx, self, entity));
+    if (relationship.follower != "approved")
+        return fail(ErrorKind::Conflict, "she is not an approved follower; to keep her out: bivouac followers deny or block");
+    Held held = TRY(held_by(tx, self, entity));
+    relationship.follower = "removed";
+    relationship.follower_since = tx.now_ms();
+    TRY(store::save_relationship(tx, relationship));
+    TRY(leave_all_groups(tx, self, entity));
+    TRY(store::drop_deliveries(tx, self.id, entity));
+    // Her keys die with the posts that they belong to, also those of earlier handshakes. If she is still known to us
+    // in another way, as somebody whom we follow, the next exchange makes new ones, which open what strangers may see.
+    std::vector<std::string> targets;
+    {
+        auto select = tx.prepare(R"(
+            SELECT DISTINCT c.target_post FROM credentials c JOIN names n ON n.id = c.peer
+            WHERE c.owner = :owner AND n.entity = :peer AND c.kind = 'relationship')");
+        select.bind(":owner", self.id).bind(":peer", entity);
+        while (TRY(select.step()))
+            targets.push_back(select.text(0));
+    }
+    for (const auto& target : targets) {
+        auto gone = delete_own(tx, self, target, "", false);
+        if (!gone.ok() && gone.error().kind != ErrorKind::NotFound)
+            return std::move(gone).error();
+        TRY(store::remove_credentials_of(tx, self.id, target));
+    }
+    return held;
+}
+
+Result<void> verify(store::WriteTx& tx, const Self& self, const std::string& entity, bool verified)
+{
+    auto known = TRY(store::find_relationship(tx, self.id, entity));
+    if (!known || (known->follower.empty() && known->following.empty()))
+        return fail(ErrorKind::NotFound, "you neither follow her nor has she asked to; see: bivouac followers");
+    known->verified_at = verified ? tx.now_ms() : 0;
+    return store::save_relationship(tx, *known);
 }
 
 Result<void> follower_left(store::WriteTx& tx, const Self& self, const std::string& entity)
@@ -367,7 +448,7 @@ Result<void> follower_left(store::WriteTx& tx, const Self& self, const std::stri
     relationship.follower.clear();
     relationship.follower_since = 0;
     TRY(store::save_relationship(tx, relationship));
-    return leave_followers_group(tx, self, entity);
+    return leave_all_groups(tx, self, entity);
 }
 
 Result<OurSide> initiate(store::WriteTx& tx, const Self& self, const std::string& peer)

@@ -9,6 +9,7 @@ namespace bivouac::tent {
 Viewer viewer_of(const Principal& principal)
 {
     Viewer viewer;
+    viewer.shut_out = principal.shut_out;
     switch (principal.kind) {
     case Principal::Kind::Owner: viewer.kind = Viewer::Kind::Everything; break;
     case Principal::Kind::App:
@@ -40,6 +41,16 @@ Audience audience_of(const Principal& principal)
     case Principal::Kind::App: return Audience::owner();
     case Principal::Kind::Peer: return Audience::peer(principal.entity);
     default: return Audience::everybody();
+    }
+}
+
+bool is_let_in(const Principal& principal)
+{
+    switch (principal.kind) {
+    case Principal::Kind::Peer: return principal.approved;
+    case Principal::Kind::AppItself:
+    case Principal::Kind::Anonymous: return false;
+    default: return true;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/groups.h>
+#include <bivouac/tent/meta.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
 #include <bivouac/tent/visibility.h>
@@ -76,9 +77,11 @@ Result<void> take_files(store::ReadTx& tx, const Self& self, const Principal& wh
 
 // Our own meta post (section 1.3): apps change the profile. Where this node is reached is not theirs to say; that
 // would lead everybody who follows us to somebody else's server.
-Result<void> check_meta(const Post& current, Post& draft)
+Result<void> check_meta(const Self& self, const Post& current, Post& draft)
 {
     draft.permissions = {};
+    if (*self.door == store::Door::Sealed)
+        seal_meta(self, draft);
     Json before = content_of(current);
     Json after = content_of(draft);
     for (const char* fixed : {"entity", "servers"})
@@ -203,7 +206,7 @@ Result<Written> create_version(store::WriteTx& tx, const Self& self, const Princ
     if (base == type::kCredentialsBase)
         return plain(put_credentials(tx, self, std::move(draft)));
     if (base == type::kMetaBase)
-        TRY(check_meta(*current, draft));
+        TRY(check_meta(self, *current, draft));
     if (base == type::kSubscriptionBase)
         TRY(check_subscription(*current, draft));
     Post post = TRY(publish(tx, self, std::move(draft)));

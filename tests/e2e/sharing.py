@@ -8,6 +8,7 @@ from harness import check, check_equal, wait_until
 from node import follow, limit
 
 STATUS = "https://tent.io/types/status/v0#"
+META = "https://tent.io/types/meta/v0#"
 GROUP = "https://tent.io/types/group/v0#"
 MEMBER = "https://tent.io/types/group-member/v0#"
 QUIET = 3.0  # on the fake Tor a delivery takes a fraction of a second: after this much it will not come

@@ -7,6 +7,7 @@
 
 #include <bivouac/base/files.h>
 #include <bivouac/base/secret.h>
+#include <bivouac/store/entities.h>
 #include <bivouac/store/store.h>
 
 namespace bivouac::app {
@@ -14,7 +15,7 @@ namespace bivouac::app {
 struct InitOptions {
     store::PassphraseCost cost;
     std::string entity;  // empty: the onion's
-    std::string door = "vetted";
+    store::Door door = store::Door::Vetted;
 };
 
 struct InitResult {

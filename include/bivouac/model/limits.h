@@ -54,6 +54,7 @@ constexpr size_t kInboundHandshakes = 16;
 // Posts that a follower who is not approved yet may leave with us; they show once she is approved.
 constexpr int64_t kHeldPostsPerPeer = 50;
 // Followers waiting at the desk; further ones are told to come back later.
+constexpr size_t kNoteBytes = 2000;  // of what is said with a wish to follow
 constexpr int64_t kPendingFollowers = 1000;
 
 constexpr size_t kPeersAtOnce = 64;  // deliveries under way to different peers

@@ -27,6 +27,8 @@ struct Principal {
     std::string app_post;  // App
     std::string app_name;
     std::string app_url;
+    bool approved = false;  // Peer: a follower whom the owner approved
+    bool shut_out = false;  // the door is sealed, and this is nobody for whom it opens
 
     bool full() const { return kind == Kind::Owner || kind == Kind::App; }
 };
@@ -38,6 +40,8 @@ struct Viewer {
     std::vector<std::string> types;  // Types: selectors whose private posts are shown as well
     std::string entity;              // Peer
     std::string own_post;            // a post of ours shown in any case: what the credentials belong to
+    // Of what is public only the newest public version of the meta post, so that she can find and ask.
+    bool shut_out = false;
 };
 
 }  // namespace bivouac

@@ -48,6 +48,7 @@ inline constexpr const char* kDelete = "https://tent.io/types/delete/v0#";
 inline constexpr const char* kDeleteBase = "https://tent.io/types/delete/v0";
 inline constexpr const char* kDeliveryFailureBase = "https://tent.io/types/delivery-failure/v0";
 inline constexpr const char* kStatus = "https://tent.io/types/status/v0#";
+inline constexpr const char* kStatusReply = "https://tent.io/types/status/v0#reply";
 inline constexpr const char* kStatusBase = "https://tent.io/types/status/v0";
 inline constexpr const char* kGroup = "https://tent.io/types/group/v0#";
 inline constexpr const char* kGroupBase = "https://tent.io/types/group/v0";

@@ -59,11 +59,39 @@ Result<bool> wake_peer(WriteTx& tx, int64_t owner, std::string_view peer);
 Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author,
                                                std::string_view post_id);
 
+// The ledger: what became of each version for each of its recipients. Empty members do not filter.
+struct LedgerFilter {
+    std::string post;   // id of a post of ours
+    std::string peer;
+    std::string state;  // "waiting", "delivered", "refused", "given_up", "cancelled"
+};
+struct LedgerEntry {
+    int64_t id = 0;  // grows with time
+    std::string peer;
+    std::string post;
+    std::string version;
+    std::string type;
+    std::string state;
+    int64_t tries = 0;
+    int64_t created_at = 0;
+    int64_t ended_at = 0;     // 0 while it waits
+    int64_t next_try_at = 0;  // of the peer's queue; 0: as soon as it can
+    std::string problem;      // of the last try of this one, or, while it waits in the queue, of the queue
+};
+// Newest first; `before`: only those with a smaller id (0: from the newest).
+Result<std::vector<LedgerEntry>> load_ledger(ReadTx& tx, int64_t owner, const LedgerFilter& filter, int64_t before,
+                                             int64_t limit);
+// What waits is taken back; nothing of what is under way at this moment can be. How many.
+Result<int64_t> cancel_deliveries(WriteTx& tx, int64_t owner, const LedgerFilter& filter);
+// What waits is due now. With a post or a peer also what was given up, refused or cancelled waits again. How many.
+Result<int64_t> retry_deliveries(WriteTx& tx, int64_t owner, const LedgerFilter& filter);
+
 struct OutboxCounts {
     int64_t waiting = 0;
     int64_t delivered = 0;
     int64_t refused = 0;
     int64_t given_up = 0;
+    int64_t cancelled = 0;
     int64_t fetching = 0;
 };
 Result<OutboxCounts> count_outbox(ReadTx& tx, int64_t owner);

@@ -2,13 +2,24 @@
 // Who lives on this node, and the interned names of everybody else.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <bivouac/base/secret.h>
 #include <bivouac/store/transaction.h>
 
 namespace bivouac::store {
+
+// Who may follow, and what strangers learn.
+enum class Door {
+    Open,    // whoever asks is approved
+    Vetted,  // whoever asks waits for the owner's word
+    Sealed,  // as Vetted; and who is not approved learns nothing but where to ask
+};
+std::string_view name_of(Door door);
+std::optional<Door> door_of(std::string_view name);
 
 struct LocalEntity {
     int64_t id = 0;
@@ -18,12 +29,15 @@ struct LocalEntity {
     Secret onion_seed;
     std::string bewit_id;  // looks like a post id and is none (Tent 0.3, section 5.7)
     std::string bewit_key;
-    std::string door = "vetted";  // "open", "vetted", "sealed"
+    Door door = Door::Vetted;
     std::string followers_group;  // post id of the group whose members are the approved followers
 };
 
 Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity);
 Result<std::vector<LocalEntity>> load_entities(ReadTx& tx);
+
+Result<Door> load_door(ReadTx& tx, int64_t id);
+Result<void> set_door(WriteTx& tx, int64_t id, Door door);
 
 Result<int64_t> name_id(WriteTx& tx, std::string_view entity);     // makes it if needed
 Result<int64_t> find_name(ReadTx& tx, std::string_view entity);    // 0 when unknown

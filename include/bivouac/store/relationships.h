@@ -20,19 +20,25 @@ struct Relationship {
     std::string their_hawk_id;   // what they gave us: we sign with it
     std::string their_hawk_key;
     std::string servers;         // JSON array from their meta post
-    std::string follower;        // "", "pending", "approved", "denied", "blocked"
+    std::string follower;        // "", "pending", "approved", "denied", "blocked", "removed"
     int64_t follower_since = 0;
-    std::string following;       // "", "connecting", "requested", "approved"
+    std::string following;       // "", "connecting", "requested", "approved", "refused"
     std::string following_post;  // our subscription post
     int64_t tries = 0;           // of the queue to this peer, since something last worked
     int64_t next_try_at = 0;
     std::string last_problem;
+    std::string note;             // what came with her wish to follow; from outside
+    int64_t first_seen = 0;       // set once, when the row is made
+    int64_t verified_at = 0;      // when the owner said that she compared the safety phrase; 0: never
+    std::string before_block;     // follower, as it was
 };
 
 Result<std::optional<Relationship>> find_relationship(ReadTx& tx, int64_t owner, std::string_view peer);
 // Inserts or replaces all members.
 Result<void> save_relationship(WriteTx& tx, const Relationship& relationship);
 Result<std::vector<Relationship>> list_relationships(ReadTx& tx, int64_t owner);
+// Is anybody blocked? Asked for each feed, so an index answers it.
+Result<bool> anybody_blocked(ReadTx& tx, int64_t owner);
 Result<int64_t> count_followers(ReadTx& tx, int64_t owner, std::string_view state);
 
 struct Subscription {

@@ -30,6 +30,12 @@ std::vector<std::string> html_links_with_rel(std::string_view html, std::string_
 bool is_onion_url(std::string_view url);
 
 // One of an entity's servers, by preference; only those we may reach (http and a v3 onion).
+// A version of the meta post with the profile, as it is while the door is sealed.
+void seal_meta(const Self& self, Post& meta);
+// Who may follow, and what strangers learn. Behind a sealed door the profile is for approved followers: everybody else's
+// newest version of the meta post has none. The copies of `self` know it after the commit.
+Result<void> change_door(store::WriteTx& tx, const Self& self, store::Door door);
+
 struct ServerUrls {
     std::string post;        // templates
     std::string attachment;

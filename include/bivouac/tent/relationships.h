@@ -21,7 +21,9 @@ Result<std::string> peer_entity(std::string_view text);
 std::optional<std::string> peer_host(std::string_view entity);
 
 // --- following ---
-Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity);
+// `message` goes with the wish (version.message of the subscription).
+Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity,
+                                   const std::string& message = "");
 Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& entity);
 
 // An app follows by a subscription post of its own (section 7.4): stored, in force, on its way to its target. A
@@ -43,9 +45,26 @@ Result<void> introduce_to_readers(store::WriteTx& tx, const Self& self, const Po
 // --- followers ---
 // NotFound when she has not asked. All are silent towards her but approve, which publishes our relationship
 // post with the fragment "subscriber" for her (section 7.1).
-Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity);
+// Into these groups as well (ids of group posts).
+Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity,
+                     const std::vector<std::string>& groups = {});
 Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity);
 Result<void> block(store::WriteTx& tx, const Self& self, const std::string& entity);
+// Back to what she was before; nothing that was refused meanwhile comes again.
+Result<void> unblock(store::WriteTx& tx, const Self& self, const std::string& entity);
+// No longer a follower: her keys and groups are gone, and what waited for her. What she may keep is said.
+struct Held {
+    int64_t delivered = 0;  // posts, of those that people read, that went to her
+    int64_t readable = 0;   // posts that are not public and that she could have read
+    int64_t last_delivered_at = 0;
+};
+Result<Held> remove_follower(store::WriteTx& tx, const Self& self, const std::string& entity);
+Result<Held> held_by(store::ReadTx& tx, const Self& self, const std::string& entity);
+// The owner has compared the safety phrase with her, or takes that back.
+Result<void> verify(store::WriteTx& tx, const Self& self, const std::string& entity, bool verified);
+// Eight words that both sides of a relationship can work out from the two addresses, to be compared by voice: whoever
+// stands between them with addresses of his own would get other words. Invalid for anything but onions.
+Result<std::string> safety_phrase(const std::string& one, const std::string& other);
 // Her subscription ended: no longer a follower (denied and blocked stay what they are).
 Result<void> follower_left(store::WriteTx& tx, const Self& self, const std::string& entity);
 

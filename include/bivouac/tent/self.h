@@ -2,7 +2,9 @@
 // The local entity in whose name something is done, without its onion's secret.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <bivouac/store/entities.h>
@@ -17,7 +19,8 @@ struct Self {
     std::string bewit_id;
     std::string bewit_key;
     std::string followers_group;
-    bool open_door = false;  // whoever wants to follow is approved at once
+    // One for all copies: the owner may change it while the node runs.
+    std::shared_ptr<std::atomic<store::Door>> door = std::make_shared<std::atomic<store::Door>>(store::Door::Vetted);
 
     // As it stands in a Host header: "<56>.onion".
     std::string host() const
@@ -28,7 +31,8 @@ struct Self {
 
     static Self of(const store::LocalEntity& e)
     {
-        return {e.id, e.name, e.entity, e.onion, e.bewit_id, e.bewit_key, e.followers_group, e.door == "open"};
+        return {e.id, e.name, e.entity, e.onion, e.bewit_id, e.bewit_key, e.followers_group,
+                std::make_shared<std::atomic<store::Door>>(e.door)};
     }
 };
 

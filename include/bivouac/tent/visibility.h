@@ -11,6 +11,8 @@ namespace bivouac::tent {
 
 Viewer viewer_of(const Principal& principal);
 Audience audience_of(const Principal& principal);
+// For whom a sealed door is open: the owner's programs, approved followers, and whoever was handed a signed URL.
+bool is_let_in(const Principal& principal);
 bool may_write(const Principal& principal, std::string_view type);
 
 }  // namespace bivouac::tent

@@ -22,6 +22,7 @@ const std::vector<std::string> kTypes = {
     "https://vendor.example/note/v0#https://x/v0%23y",
     "https://vendor.example/note/v0#https://x/v0#y",
     "https://tent.io/types/credentials/v0#https://tent.io/types/app/v0",
+    "https://tent.io/types/meta/v0#",
 };
 const std::vector<std::string> kSelectors = {
     "https://tent.io/types/status/v0",
@@ -51,7 +52,8 @@ private:
 };
 
 struct Circles {
-    std::set<std::string> followings, followers;
+    std::set<std::string> followings, followers, blocked;
+    bool open_door = false;
 };
 
 // --- the model
@@ -102,10 +104,11 @@ struct World {
         if (viewer.kind == Viewer::Kind::Everything)
             return true;
         if (viewer.kind == Viewer::Kind::Types)
-            return post.permissions.is_public || granted(viewer, post.type);
+            return (post.permissions.is_public || granted(viewer, post.type)) && people.blocked.count(post.entity) == 0;
         if (post.entity != kSelf)
             return false;
-        if (post.permissions.is_public)
+        if (post.permissions.is_public &&
+            (!viewer.shut_out || (covers("https://tent.io/types/meta/v0", post.type) && newest_public(post))))
             return true;
         if (viewer.kind == Viewer::Kind::Anonymous)
             return false;
@@ -116,6 +119,32 @@ struct World {
             if (auto it = groups.find(group); it != groups.end() && it->second.count(viewer.entity))
                 return true;
         return false;
+    }
+
+    // Nothing but being public lets her see it.
+    bool only_public(const Viewer& viewer, Post post) const
+    {
+        if (!post.permissions.is_public)
+            return false;
+        post.permissions.is_public = false;
+        return !readable(viewer, post);
+    }
+
+    bool newest_public(const Post& post) const
+    {
+        return std::none_of(posts.begin(), posts.end(), [&](const Post& p) {
+            return p.entity == post.entity && p.id == post.id && p.permissions.is_public &&
+                   std::pair(p.version.received_at, p.version.id) > std::pair(post.version.received_at, post.version.id);
+        });
+    }
+
+    // Whose mentions others get to see.
+    bool known(const std::string& author) const
+    {
+        if (author == kSelf)
+            return true;
+        return people.blocked.count(author) == 0 &&
+               (people.open_door || people.followers.count(author) > 0 || people.followings.count(author) > 0);
     }
 
     static int64_t version_time(const Post& post, bool received)
@@ -171,9 +200,12 @@ struct World {
     // All that matches, newest first, cursors aside.
     std::vector<Item> feed(const FeedQuery& query, const Viewer& viewer) const
     {
+        if (viewer.shut_out && viewer.kind == Viewer::Kind::Anonymous)
+            return {};
         bool received = query.sort == FeedQuery::Sort::ReceivedAt || query.sort == FeedQuery::Sort::VersionReceivedAt;
         std::vector<Item> out;
-        for (const Post* post : latest(received, [&](const Post& p) { return readable(viewer, p); })) {
+        auto may = [&](const Post& p) { return readable(viewer, p) && !(viewer.shut_out && only_public(viewer, p)); };
+        for (const Post* post : latest(received, may)) {
             auto any = [&](const std::vector<std::string>& list, auto matches) {
                 return list.empty() || std::any_of(list.begin(), list.end(), matches);
             };
@@ -201,6 +233,8 @@ struct World {
         std::vector<Item> out;
         auto may = [&](const Post& p) { return app(viewer) ? readable(viewer, p) : p.permissions.is_public; };
         for (const Post* post : latest(app(viewer), may)) {
+            if (!app(viewer) && (viewer.shut_out || !known(post->entity)))
+                continue;
             bool open = false;
             bool hidden = false;
             for (const auto& mention : post->mentions)
@@ -288,13 +322,22 @@ struct RandomStore : Posts {
                     });
                 }
         for (const auto& entity : kEntities) {
-            bool follower = dice.chance(50), following = dice.chance(50);
-            relate(entity, follower ? "approved" : dice.chance(50) ? "pending" : "", following ? "requested" : "");
+            bool blocked = entity != kSelf && dice.chance(20);
+            bool follower = !blocked && dice.chance(50), following = dice.chance(50);
+            relate(entity, blocked ? "blocked" : follower ? "approved" : dice.chance(50) ? "pending" : "",
+                   following ? "requested" : "");
+            if (blocked)
+                world.people.blocked.insert(entity);
             if (follower)
                 world.people.followers.insert(entity);
             if (following)
                 world.people.followings.insert(entity);
         }
+        world.people.open_door = dice.chance(30);
+        write([&](WriteTx& tx) -> Result<bool> {
+            TRY(set_door(tx, owner, world.people.open_door ? Door::Open : Door::Sealed));
+            return true;
+        });
         size_t versions = 60 + dice.below(80);
         for (size_t i = 0; i < versions; ++i) {
             add_random();
@@ -381,9 +424,14 @@ struct RandomStore : Posts {
             Viewer peer = peer_of(dice.chance(15) ? "" : dice.any(kEntities));
             if (dice.chance(40))
                 peer.own_post = post_id();
+            peer.shut_out = dice.chance(30);
             return peer;
         }
-        default: return kAnonymous;
+        default: {
+            Viewer anonymous = kAnonymous;
+            anonymous.shut_out = dice.chance(30);
+            return anonymous;
+        }
         }
     }
 
@@ -458,7 +506,7 @@ Ids ids_of(const FeedText& text)
 
 std::string name_of(const Viewer& viewer)
 {
-    std::string out = std::to_string(static_cast<int>(viewer.kind)) + " " + viewer.entity + " " + viewer.own_post;
+    std::string out = std::to_string(static_cast<int>(viewer.kind)) + (viewer.shut_out ? " shut out " : " ") + viewer.entity + " " + viewer.own_post;
     for (const auto& type : viewer.types)
         out += " " + type;
     return out;

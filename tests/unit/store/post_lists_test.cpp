@@ -105,6 +105,15 @@ TEST_CASE("mentions list: newest first, latest versions only, private ones marke
 
     const PostText target = lists.of(kSelf, "target", kAll);
     CHECK(lists.mentions(target, kAll) == Ids{"foreign_quiet!", "foreign", "closed", "quiet!", "open"});
+    // Who is no follower and is not followed does not write under our posts, as others see them.
+    CHECK(lists.mentions(target, kAnonymous) == Ids{"open"});
+    for (const char* follower : {"pending", "denied", "blocked", "removed"}) {
+        lists.relate(kBob, follower, "");
+        CHECK(lists.mentions(target, kAnonymous) == Ids{"open"});
+    }
+    lists.relate(kBob, "blocked", "requested");
+    CHECK(lists.mentions(target, kAnonymous) == Ids{"open"});
+    lists.relate(kBob, "approved", "");
     CHECK(lists.mentions(target, kAnonymous) == Ids{"foreign", "open"});
     CHECK(lists.mentions(target, peer_of(kBob)) == Ids{"foreign", "open"});
     // Reads public posts only: no private mentions, no private posts.

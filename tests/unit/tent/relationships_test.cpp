@@ -109,8 +109,10 @@ TEST_CASE("a blocked entity is refused: nothing waits for her and no handshake i
 TEST_CASE("who has not asked cannot be approved or denied")
 {
     Home home;
-    for (auto decide : {approve, deny}) {
-        auto result = home.store->write([&](store::WriteTx& tx) { return decide(tx, home.self, home.bob); });
+    for (bool yes : {true, false}) {
+        auto result = home.store->write([&](store::WriteTx& tx) {
+            return yes ? approve(tx, home.self, home.bob) : deny(tx, home.self, home.bob);
+        });
         REQUIRE_FALSE(result.ok());
         CHECK(result.error().kind == ErrorKind::NotFound);
     }

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who asks, what each may see, and what reached whom: desk, doors, groups, audiences, the ledger of deliveries."""
+import json
+import time
+
+import tent
+from failures import peer
+from harness import check, check_equal, wait_until
+from node import follow, limit
+from sharing import META, QUIET, STATUS, AnApp
+
+MENTIONS = "application/vnd.tent.post-mentions.v0+json"
+
+
+def desk(node, entity):
+    return {f["entity"]: f for f in node.json("followers")["followers"]}[entity]
+
+
+def set_name(app, name):
+    meta = app.get(app.node.entity, "meta").json()["post"]
+    return app.write("PUT", app.where(app.node.entity, "meta"), {
+        "type": META, "content": dict(meta["content"], profile={"name": name}),
+        "version": {"parents": [{"version": meta["version"]["id"]}]}})
+
+
+@limit(150)
+def test_the_desk_from_asking_to_removing(stage):
+    """Section 7.4: a note, a phrase to compare, groups; removed, she gets nothing further, and the owner learns what she holds."""
+    alice, bob = stage.pair(approved=False)
+    set_name(AnApp(bob), "Bob")
+    said = bob.do("follow", alice.entity, "--note", "we met at the march")
+    alice.wait_follower(bob.entity, "pending")
+    asks = desk(alice, bob.entity)
+    check_equal((asks["name"], asks["note"], asks["verified_at"], asks["groups"]), ("Bob", "we met at the march", None, []), "the desk")
+    check(asks["safety_phrase"] in said, "both sides are shown the same phrase: %r" % said)
+    check(asks["safety_phrase"] in alice.do("followers") and "Bob" in alice.do("followers"), "the desk in words")
+    alice.do("followers", "verify", bob.entity)
+    check(desk(alice, bob.entity)["verified_at"] > 1_600_000_000_000, "compared")
+    alice.do("followers", "verify", bob.entity, "--undo")
+    check_equal(desk(alice, bob.entity)["verified_at"], None, "taken back")
+
+    alice.do("group", "add", "Close")
+    check("something else" in alice.refused("group", "add", "followers"), "a name that means something else")
+    alice.do("followers", "approve", bob.entity, "--group", "Close")
+    bob.wait_following(alice.entity, "approved")
+    check_equal(sorted(desk(alice, bob.entity)["groups"]), ["Close", "followers"], "her groups")
+    before = alice.json("audience", "--to", "group:Close")["audience"]
+    check_equal([r["entity"] for r in before["readers"]], [bob.entity], "readers, before posting")
+    made = alice.json("post", "for the close ones", "--to", "group:Close")
+    check_equal([(r["entity"], r["because"]) for r in made["audience"]["readers"]], [(bob.entity, ["group:Close"])], "readers")
+    bob.wait_text("for the close ones")
+    wait_until(lambda: "delivered_at" in alice.json("audience", made["post"]["id"])["audience"]["readers"][0], 20, "delivered")
+    check("delivered" in alice.do("audience", made["post"]["id"]), "the audience in words")
+
+    gone = alice.json("followers", "remove", bob.entity)
+    check_equal((gone["follower"]["state"], gone["held"]["delivered"], gone["held"]["readable"]), ("removed", 1, 1), "what she holds")
+    alice.post("after she left")
+    alice.post("to the group", "--to", "group:Close")
+    alice.post("open", "--to", "public")
+    time.sleep(QUIET)
+    check(not set(bob.texts()) & {"after she left", "to the group", "open"}, "a removed follower gets something: %r" % bob.texts())
+    check_equal(alice.json("group", "members", "Close")["group"]["members"], [], "the group is empty")
+    reader = AnApp(bob)
+    answer = reader.get(alice.entity, made["post"]["id"], headers=[("Cache-Control", "proxy")])
+    check_equal(answer.status, 404, "what she could read once: %r" % answer.body[:200])
+    # Undone: she gets what is new from now on.
+    alice.do("followers", "approve", bob.entity)
+    alice.post("back again")
+    bob.wait_text("back again", 60)
+
+
+@limit(150)
+def test_a_block_hides_and_is_taken_back(stage):
+    alice, bob = stage.pair()
+    follow(bob, alice)
+    bob.post("from bob", "--to", "public")
+    alice.wait_text("from bob")
+    post = [p for p in alice.json("feed")["posts"] if p["content"].get("text") == "from bob"][0]
+    app = AnApp(alice)
+    check_equal(app.get(bob.entity, post["id"]).status, 200, "an app reads it")
+    alice.do("followers", "block", bob.entity)
+    check("from bob" not in alice.texts() and "from bob" not in app.texts(), "what she sent is hidden")
+    no_proxy = [("Cache-Control", "no-proxy")]
+    check_equal(app.get(bob.entity, post["id"], headers=no_proxy).status, 404, "also by its address")
+    check("blocked" in alice.refused("show", bob.entity, post["id"]), "the command line says why")
+    bob.post("more", "--to", "public")
+    time.sleep(QUIET)
+    alice.do("followers", "unblock", bob.entity)
+    check_equal(desk(alice, bob.entity)["state"], "removed", "she is no follower any more")
+    check_equal(app.get(bob.entity, post["id"], headers=no_proxy).status, 200, "seen again")
+    check("not blocked" in alice.refused("followers", "unblock", bob.entity), "once is enough")
+
+
+@limit(150)
+def test_behind_a_sealed_door(stage):
+    """Strangers learn where to ask and nothing else: no post, count, profile, list, file, or difference between them."""
+    alice, bob = stage.pair()
+    carol = stage.node("carol")
+    app = AnApp(alice)
+    set_name(app, "Alice")
+    post = alice.post("open to all", "--to", "public", "--attach", stage.file("a.txt", b"attached"))
+    digest = post["attachments"][0]["digest"]
+    reply = app.post(STATUS + "reply", {"text": "an answer"}, mentions=[{"entity": alice.entity, "post": post["id"]}])
+    where, absent = app.where(alice.entity, post["id"]), app.where(alice.entity, "there-is-none")
+    check_equal(alice.get(where).status, 200, "before")
+    check("vetted" in alice.do("door"), "how it is")
+    check("sealed" in alice.do("door", "sealed"), "sealed")
+    check_equal((alice.json("door")["door"], alice.json("status")["door"]), ("sealed", "sealed"), "said")
+
+    def shut(ask, whom):
+        none = ask("GET", absent)
+        for method, target, headers in (
+                ("GET", where, []), ("HEAD", where, []), ("GET", where + "?version=" + post["version"]["id"], []),
+                ("GET", where, [("Accept", MENTIONS)]), ("GET", where, [("Accept", MENTIONS.replace("mentions", "versions"))]),
+                ("GET", where, [("Accept", MENTIONS.replace("mentions", "children"))]),
+                ("GET", app.where(alice.entity, reply["id"]), []), ("GET", where + "/attachments/a.txt", []),
+                ("GET", "/attachments/%s/%s" % (tent.escape(alice.entity), digest), [])):
+            answer = ask(method, target, headers=headers)
+            check_equal(answer.status, 404, "%s: %s %s" % (whom, method, target))
+            if method == "GET":
+                check_equal(answer.body, none.body, "forbidden and absent look the same")
+        feed = ask("GET", "/posts")
+        check_equal(feed.json()["posts"], [], whom + ": the feed")
+        check_equal(ask("HEAD", "/posts").header("count"), "0", whom + ": the count")
+        meta = ask("GET", app.where(alice.entity, "meta")).json()["post"]
+        check_equal(meta["content"]["profile"], {}, whom + ": the profile")
+        check_equal(meta["version"]["id"], tent.version_id(meta), "the meta post is whole")
+        versions = ask("GET", app.where(alice.entity, "meta"), headers=[("Accept", MENTIONS.replace("mentions", "versions"))]).json()
+        check_equal([v["id"] for v in versions["versions"]], [meta["version"]["id"]], whom + ": versions of the meta post")
+        check("Alice" not in json.dumps(versions), "the name")
+
+    shut(lambda method, target, **more: alice.get(target, method=method, **more), "a stranger")
+    # Somebody who asks, with keys of a relationship.
+    carol.do("follow", alice.entity, "--note", "let me in")
+    alice.wait_follower(carol.entity, "pending")
+    reader = AnApp(carol)
+    check_equal(reader.get(alice.entity, post["id"]).status, 404, "who waits sees no post")
+    feed = reader.ask("GET", "/posts?entities=" + tent.escape(alice.entity), headers=[("Cache-Control", "proxy")]).json()["posts"]
+    check("open to all" not in json.dumps(feed), "who waits sees no feed: %r" % feed)
+    found = reader.ask("GET", "/discover?entity=" + tent.escape(alice.entity)).json()["post"]
+    check_equal(found["content"]["profile"], {}, "who waits sees no profile")
+    # Followers lose nothing.
+    check_equal(AnApp(bob).get(alice.entity, post["id"], headers=[("Cache-Control", "proxy")]).status, 200, "an approved follower")
+    bob_sees = AnApp(bob)
+    wait_until(lambda: bob_sees.get(alice.entity, "meta", headers=[("Cache-Control", "no-proxy")]).json()["post"]["content"][
+        "profile"] == {"name": "Alice"}, 20, "a follower has the profile")
+    alice.do("followers", "approve", carol.entity)
+    alice.post("to followers")
+    carol.wait_text("to followers")
+    alice.do("door", "vetted")
+    check_equal(alice.get(where).status, 200, "open again")
+    check_equal(alice.get(app.where(alice.entity, "meta")).json()["post"]["content"]["profile"], {"name": "Alice"}, "the profile again")
+    alice.do("door", "sealed")
+    alice.stop()
+    alice.start()
+    check_equal(alice.get(where).status, 404, "sealed after a restart")
+
+
+@limit(120)
+def test_an_open_door(stage):
+    alice, bob = stage.pair(approved=False)
+    alice.do("door", "open")
+    bob.do("follow", alice.entity)
+    bob.wait_following(alice.entity, "approved", 60)
+    alice.post("for whoever asked")
+    bob.wait_text("for whoever asked")
+    check("open" in alice.refused("door", "ajar", code=2), "a word that is none")
+
+
+@limit(150)
+def test_the_ledger_says_what_reached_whom(stage):
+    """Section 7.7: waiting, delivered, refused; taken back while it waits, tried at once, tried again."""
+    alice, bob = stage.pair()
+    first = alice.post("first")
+    bob.wait_text("first")
+
+    def ledger(*args):
+        return alice.json("deliveries", *args)["deliveries"]
+    wait_until(lambda: [d["state"] for d in ledger(first["id"])] == ["delivered"], 20, lambda: "delivered: %r" % ledger(first["id"]))
+    check(ledger(first["id"])[0]["ended_at"] >= first["published_at"], "when")
+    bob.stop()
+    second, third = alice.post("second"), alice.post("third")
+    wait_until(lambda: ledger(second["id"])[0]["tries"] >= 1, 40, lambda: "tried: %r" % ledger(second["id"]))
+    row = ledger(second["id"])[0]
+    check_equal((row["state"], row["entity"]), ("waiting", bob.entity), "waiting")
+    check(row["problem"] and row["next_try_at"] > row["queued_at"], "why, and when again: %r" % row)
+    words = alice.do("deliveries", second["id"])
+    check("waiting" in words and row["problem"] in words, "in words: %r" % words)
+    check_equal(alice.json("deliveries", second["id"], "--cancel")["cancelled"], 1, "taken back")
+    check("post" in alice.refused("deliveries", "--cancel"), "all of it is not taken back by a slip")
+    bob.start()
+    check(alice.json("deliveries", "--retry-now")["waiting"] in (0, 1), "tried now, unless it is there already")
+    bob.wait_text("third", 60)
+    time.sleep(QUIET)
+    check(not bob.has_text("second"), "what was taken back arrived")
+    check_equal([d["state"] for d in ledger("--to", bob.entity, "--state", "cancelled")], ["cancelled"], "by state")
+    check_equal(alice.json("deliveries", second["id"], "--retry-now")["waiting"], 1, "again after all")
+    bob.wait_text("second", 60)
+    wait_until(lambda: [d["state"] for d in ledger(second["id"])] == ["delivered"], 20, "delivered after all")
+    check_equal(len(ledger("--limit", "1")), 1, "--limit")
+    check_equal(third["id"] in alice.do("deliveries"), True, "the list")
+
+
+@limit(150)
+def test_answers_reach_those_who_may_see_the_thread(stage):
+    alice, bob = stage.pair()
+    carol = stage.node("carol")
+    follow(alice, carol)
+    root = alice.post("what shall we do?")
+    for node in (bob, carol):
+        node.wait_text("what shall we do?")
+    own = alice.json("post", "I think: dance", "--reply-to", root["id"])
+    check_equal(sorted(r["entity"] for r in own["audience"]["readers"]), sorted([bob.entity, carol.entity]), "one's own thread")
+    carol.wait_text("I think: dance")
+    answer = bob.json("post", "agreed", "--reply-to", alice.entity + "/" + root["id"])
+    check_equal([r["entity"] for r in answer["audience"]["readers"]], [alice.entity], "bob knows of alice only")
+    check_equal(answer["post"]["permissions"]["public"], False, "and it is not public")
+    wait_until(lambda: "agreed" in [p["content"].get("text") for p in alice.json("show", alice.entity, root["id"])["about_it"]], 30,
+               "it shows under the post")
+    check("agreed" in alice.do("show", alice.entity, root["id"]), "in words")
+    time.sleep(QUIET)
+    check(not carol.has_text("agreed"), "nobody else has it")
+    check("no such post" in bob.refused("post", "x", "--reply-to", "there-is-none"), "an answer to nothing")
+
+
+@limit(120)
+def test_a_flood_of_wishes_leaves_the_desk_readable(stage):
+    """Many strangers who ask at once: the desk lists a bounded number, those who waited longest first."""
+    alice = stage.node("alice")
+    first = peer(stage, "first")
+    asking = [first] + [peer(stage, "p%d" % i) for i in range(12)]
+    for one in asking:
+        one.relate(alice.entity)
+        subscription = one.publish("https://tent.io/types/subscription/v0#all", {"type": "all"}, mentions=[{"entity": alice.entity}])
+        check_equal(one.deliver(alice.entity, subscription).status, 200, "asking")
+    listed = alice.json("followers", "--state", "pending", "--limit", "5")
+    check_equal(([f["entity"] for f in listed["followers"]], listed["counts"]["pending"]), ([p.entity for p in asking[:5]], 13), "the desk")
+    check("--limit" in alice.do("followers", "--limit", "5"), "that there are more is said")
