@@ -125,6 +125,10 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return decide(TRY(body()));
         if (route == "GET /following")
             return following();
+        if (route == "GET /catch-up")
+            return catch_ups();
+        if (route == "POST /catch-up")
+            return catch_up(TRY(body()));
         if (route == "GET /door")
             return door();
         if (route == "POST /door")

@@ -39,6 +39,8 @@ private:
     Result<Json> followers(std::string_view query);
     Result<Json> decide(const Json& body);
     Result<Json> following();
+    Result<Json> catch_ups();
+    Result<Json> catch_up(const Json& body);
     Result<Json> door();
     Result<Json> set_door(const Json& body);
     Result<Json> groups();

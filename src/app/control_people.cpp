@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The part of the control API about other people: following, the desk, groups, audiences, the ledger of deliveries.
 #include <bivouac/model/protocol.h>
+#include <bivouac/store/catch_ups.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/post_lists.h>
 #include <bivouac/store/posts.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "control_api.h"
 #include "control_parameters.h"
@@ -49,6 +51,18 @@ Json delivery_json(const store::LedgerEntry& entry)
         out["next_try_at"] = entry.next_try_at;
     if (!entry.problem.empty())
         out["problem"] = entry.problem;
+    return out;
+}
+
+Json catch_up_json(const store::CatchUp& c)
+{
+    Json out = {{"entity", c.peer}, {"got", c.got}, {"due_at", c.due_at}, {"tries", c.tries}};
+    if (c.done_at != 0)
+        out["done_at"] = c.done_at;
+    if (c.failed_at != 0)
+        out["failed_at"] = c.failed_at;
+    if (!c.problem.empty())
+        out["problem"] = c.problem;
     return out;
 }
 
@@ -160,6 +174,39 @@ Result<Json> ControlApi::decide(const Json& body)
             return fail(ErrorKind::Internal, "the follower is gone");
         out["follower"] = TRY(follower_json(tx, *now));
         return out;
+    });
+}
+
+Result<Json> ControlApi::catch_ups()
+{
+    return store_.read([&](store::ReadTx& tx) -> Result<Json> {
+        Json list = Json::array();
+        for (const auto& c : TRY(store::list_catch_ups(tx, self_.id)))
+            list.push_back(catch_up_json(c));
+        return Json({{"catch_ups", list}, {"now", tx.now_ms()}});
+    });
+}
+
+// Due now: of one entity, or of all that we follow.
+Result<Json> ControlApi::catch_up(const Json& body)
+{
+    std::string entity;
+    if (body.contains("entity") && !TRY(string_member(body, "entity")).empty())
+        entity = TRY(entity_in(body));
+    return store_.write([&](store::WriteTx& tx) -> Result<Json> {
+        tx.after_commit([this] { hooks_.posted(); });
+        Json list = Json::array();
+        for (const auto& c : TRY(store::list_catch_ups(tx, self_.id))) {
+            if (!entity.empty() && c.peer != entity)
+                continue;
+            TRY(store::want_catch_up(tx, self_.id, c.peer, store::Begin::WhereItEnded));
+            TRY(store::wake_peer(tx, self_.id, c.peer));
+            list.push_back(c.peer);
+        }
+        if (!entity.empty() && list.empty())
+            return fail(ErrorKind::NotFound, "you do not follow this entity, or she has not been reached yet; see: bivouac "
+                                             "following");
+        return Json({{"entities", list}, {"now", tx.now_ms()}});
     });
 }
 
@@ -305,12 +352,20 @@ Result<Json> ControlApi::change_deliveries(const Json& body)
 
 Result<Json> ControlApi::following()
 {
-    auto all = TRY(store_.read([&](store::ReadTx& tx) { return store::list_relationships(tx, self_.id); }));
-    Json list = Json::array();
-    for (const auto& r : all)
-        if (!r.following.empty())
-            list.push_back(following_json(self_, r));
-    return Json({{"following", list}});
+    return store_.read([&](store::ReadTx& tx) -> Result<Json> {
+        std::map<std::string, int64_t> caught_up;
+        for (const auto& c : TRY(store::list_catch_ups(tx, self_.id)))
+            caught_up[c.peer] = c.done_at;
+        Json list = Json::array();
+        for (const auto& r : TRY(store::list_relationships(tx, self_.id))) {
+            if (r.following.empty())
+                continue;
+            Json one = following_json(self_, r);
+            one["caught_up_at"] = caught_up[r.peer] == 0 ? Json() : Json(caught_up[r.peer]);
+            list.push_back(std::move(one));
+        }
+        return Json({{"following", list}});
+    });
 }
 
 }  // namespace bivouac::app

@@ -32,6 +32,7 @@ void add_follow(CLI::App& app, Context& context);
 void add_unfollow(CLI::App& app, Context& context);
 void add_followers(CLI::App& app, Context& context);
 void add_following(CLI::App& app, Context& context);
+void add_catch_up(CLI::App& app, Context& context);
 void add_door(CLI::App& app, Context& context);
 void add_group(CLI::App& app, Context& context);
 void add_audience(CLI::App& app, Context& context);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // follow, unfollow, followers, following.
+#include <chrono>
 #include <memory>
+#include <set>
+#include <thread>
 
 #include <bivouac/base/bytes.h>
 
@@ -193,9 +196,61 @@ void add_following(CLI::App& app, Context& context)
                     print("  last try: " + printable(f["problem"].get<std::string>()));
                 print("  safety phrase: " + f["safety_phrase"].get<std::string>() +
                       (f["verified_at"].is_null() ? "  (not compared yet)" : "  (compared)"));
+                if (f["caught_up_at"].is_number())
+                    print("  nothing missed as of " + local_time(f["caught_up_at"].get<int64_t>()));
             }
             if (answer["following"].empty())
                 print("You follow nobody yet: bivouac follow ENTITY");
+            return {};
+        };
+    });
+}
+
+void add_catch_up(CLI::App& app, Context& context)
+{
+    struct Options {
+        std::string entity;
+        int wait = 180;
+    };
+    auto options = std::make_shared<Options>();
+    auto* verb = add_verb(app, context, "catch-up", "Ask those whom you follow now for what you may have missed.");
+    verb->add_option("entity", options->entity, "Only this one")->type_name("ENTITY");
+    verb->add_option("--wait", options->wait, "Seconds to wait for answers; it goes on after that")->capture_default_str();
+    verb->callback([&context, options] {
+        context.action = [&context, options]() -> Result<void> {
+            Json body = {{"entity", options->entity}};
+            Json asked = TRY(call_node(context.data_directory, "POST", "/catch-up", &body));
+            const auto since = asked["now"].get<int64_t>();
+            std::set<std::string> open;
+            for (const auto& entity : asked["entities"])
+                open.insert(entity.get<std::string>());
+            if (open.empty() && !context.json)
+                print("You follow nobody who has been reached yet: bivouac following");
+            Json answers = Json::array();
+            bool failed = false;
+            for (int64_t waited = 0; !open.empty() && waited < options->wait * 4LL; ++waited) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(250));
+                Json now = TRY(call_node(context.data_directory, "GET", "/catch-up"));
+                for (const auto& c : now["catch_ups"]) {
+                    const bool done = c.value("done_at", int64_t(0)) >= since;
+                    const bool not_now = c.value("failed_at", int64_t(0)) >= since && c.contains("problem");
+                    if ((!done && !not_now) || open.erase(c["entity"].get<std::string>()) == 0)
+                        continue;
+                    failed = failed || !done;
+                    answers.push_back(c);
+                    if (!context.json)
+                        print(printable(c["entity"].get<std::string>()) + "  " +
+                              (done ? std::to_string(c["got"].get<int64_t>()) + " new"
+                                    : "not now: " + printable(c["problem"].get<std::string>()) + "; it is tried again"));
+                }
+            }
+            if (context.json)
+                print_json({{"catch_ups", answers}, {"open", open}});
+            if (!open.empty())
+                return fail(ErrorKind::Unavailable, std::to_string(open.size()) + " have not answered yet; it goes on, see: "
+                                                                                  "bivouac following");
+            if (failed)
+                return fail(ErrorKind::Unavailable, "not everybody could be asked");
             return {};
         };
     });

@@ -6,8 +6,10 @@
 #include <bivouac/model/protocol.h>
 #include <bivouac/relay/relay.h>
 #include <bivouac/store/attachments.h>
+#include <bivouac/store/catch_ups.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/tent/catch_up.h>
 #include <bivouac/tent/delivery_failure.h>
 #include <bivouac/tent/publish.h>
 
@@ -38,16 +40,18 @@ constexpr int64_t kHelloPauseMs = 10'000;
 
 // What a peer's queue asks for next.
 struct Step {
-    enum class Kind { Nothing, Deliver, Fetch } kind = Kind::Nothing;
+    enum class Kind { Nothing, Deliver, Fetch, CatchUp } kind = Kind::Nothing;
     store::Relationship relationship;
     store::Delivery delivery;
     Post post;
     store::Fetch fetch;
+    store::CatchUp catch_up;
 };
 
 struct Failure {
     std::string problem;  // for the person
     tent::FailureReason reason = tent::FailureReason::DeliveryFailed;
+    bool too_large = false;  // less at a time may come
 };
 
 // What waits for a peer that failed concerns all of its queue: each is told once (section 7.7).
@@ -100,7 +104,11 @@ Result<Step> next_step(store::WriteTx& tx, const tent::Self& self, const std::st
         }
         step.kind = Step::Kind::Fetch;
         step.fetch = std::move(*fetch);
-        break;
+        return step;
+    }
+    if (auto missed = TRY(store::next_catch_up(tx, self.id, peer))) {
+        step.kind = Step::Kind::CatchUp;
+        step.catch_up = std::move(*missed);
     }
     return step;
 }
@@ -290,8 +298,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         attempts[id] = {clock.monotonic_ms(), false};
         if (step.kind == Step::Kind::Deliver)
             outcome = co_await deliver(self, id, step, problem);
-        else
+        else if (step.kind == Step::Kind::Fetch)
             outcome = co_await fetch(self, id, step, problem);
+        else
+            outcome = co_await pull(self, id, step, problem);
         const bool seen = std::exchange(attempts[id].seen, false);
         attempts.erase(id);
         // She is there, only this attempt was not: at once again, on a new connection.
@@ -440,6 +450,83 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         co_return Outcome::Done;
     }
 
+    // A page of what she has posted since we last looked.
+    Task<Outcome> pull(const tent::Self& self, const PeerId& id, Step& step, Failure& problem)
+    {
+        auto servers = servers_of(step.relationship);
+        if (!servers.ok()) {
+            problem.problem = servers.error().detail;
+            co_return Outcome::Later;
+        }
+        PeerRequest get;
+        std::vector<std::string> urls;
+        for (const auto& server : *servers)
+            if (tent::is_onion_url(server.posts_feed))
+                urls.push_back(server.posts_feed + (server.posts_feed.find('?') == std::string::npos ? "?" : "&") +
+                               tent::catch_up_query(step.catch_up));
+        if (urls.empty()) {
+            problem.problem = "her servers have no feed";
+            co_return Outcome::Later;
+        }
+        get.accept = mime::kFeed;
+        get.key = Key(step.relationship.their_hawk_id, step.relationship.their_hawk_key);
+        get.timeout_ms = limits::kPeerRequestMs;
+        get.limit_bytes = limits::kCatchUpBytes;
+        auto response = co_await request_any(self, id, get, std::move(urls));
+        if (!response.ok()) {
+            problem.problem = response.error().detail;
+            problem.too_large = response.error().kind == ErrorKind::TooLarge;
+            co_return Outcome::Later;
+        }
+        if (response->status != 200) {
+            problem.problem = "her feed answered " + std::to_string(response->status);
+            co_return outcome_of(response->status) == Outcome::Unknown ? Outcome::Unknown : Outcome::Later;
+        }
+        auto page = tent::read_missed(response->body, step.catch_up, clock.now_ms());
+        if (!page.ok()) {
+            problem.problem = page.error().detail;
+            co_return Outcome::Later;
+        }
+        // One function a post, so that a bad one is undone by itself; all of them and the cursor are one commit.
+        struct Taken {
+            int64_t got = 0;
+            std::optional<Error> failed;
+        };
+        auto taken = std::make_shared<Taken>();  // the writer's, until the last function has run
+        for (auto& post : page->posts) {
+            auto one = std::make_shared<Json>(std::move(post));
+            store.write_async(
+                [self, peer = id.second, one, taken](store::WriteTx& tx) -> Result<void> {
+                    auto kept = tent::take_missed(tx, self, peer, *one);
+                    if (kept.ok())
+                        taken->got += *kept ? 1 : 0;
+                    else if (kept.error().kind != ErrorKind::Invalid)
+                        taken->failed = kept.error();
+                    if (!kept.ok())
+                        return std::move(kept).error();
+                    return {};
+                },
+                [](Result<void>) {});
+        }
+        const int64_t rest = limits::kCatchUpEveryMs * 3 / 4 +
+                             static_cast<int64_t>(system_random().below(limits::kCatchUpEveryMs / 2));
+        std::function<Result<int64_t>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<int64_t> {
+            if (taken->failed)
+                return *taken->failed;
+            TRY(tent::missed_page_done(tx, std::move(*page), taken->got, rest));
+            TRY(store::set_peer_wait(tx, self.id, id.second, 0, 0, ""));
+            return taken->got;
+        };
+        auto recorded = co_await write<int64_t>(record);
+        if (!recorded.ok()) {
+            problem.problem = recorded.error().detail;
+            co_return Outcome::Later;
+        }
+        if (*recorded > 0)
+            apps->pump();
+        co_return Outcome::Done;
+    }
+
     Task<bool> wait_longer(const tent::Self& self, const PeerId& id, const Step& step, const Failure& failure)
     {
         // Our own end is closing or has no tor: not the peer's failure.
@@ -449,11 +536,16 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         const std::string& problem = failure.problem;
         // A fetch waits by itself, so that one attachment that is gone does not hold up the posts.
         const bool fetching = step.kind == Step::Kind::Fetch;
-        const int64_t failures = (fetching ? step.fetch.tries : step.relationship.tries) + 1;
+        const bool pulling = step.kind == Step::Kind::CatchUp;
+        const int64_t failures = (fetching ? step.fetch.tries : pulling ? step.catch_up.tries : step.relationship.tries) + 1;
         const int64_t wait = backoff_ms(failures, system_random());
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
             if (fetching) {
                 TRY(store::postpone_fetch(tx, step.fetch.id, tx.now_ms() + wait));
+                return true;
+            }
+            if (pulling) {
+                TRY(tent::missed_page_failed(tx, step.catch_up, problem, failure.too_large, wait));
                 return true;
             }
             TRY(store::count_delivery_try(tx, step.delivery.id, problem));
@@ -463,7 +555,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         };
         auto recorded = co_await write<bool>(record);
         log::debug("delivery to " + log::name(id.second) + " waits: " + problem);
-        co_return recorded.ok() && fetching;
+        co_return recorded.ok() && (fetching || pulling);
     }
 
     Task<bool> refuse_one(const tent::Self& self, const PeerId& id, const Step& step, const Failure& failure)
@@ -473,6 +565,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
             if (step.kind == Step::Kind::Fetch)
                 TRY(store::end_fetch(tx, step.fetch.id));
+            else if (step.kind == Step::Kind::CatchUp)
+                TRY(tent::missed_page_failed(tx, step.catch_up, problem, false, limits::kCatchUpEveryMs));
             else {
                 TRY(store::end_delivery(tx, step.delivery.id, "refused", problem));
                 TRY(tell_of_end(tx, self, id.second, step.delivery.version_row, failure.reason));
@@ -495,6 +589,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
             }
             while (auto fetch = TRY(store::next_fetch(tx, self.id, id.second)))
                 TRY(store::end_fetch(tx, fetch->id));
+            if (auto missed = TRY(store::next_catch_up(tx, self.id, id.second)))
+                TRY(tent::missed_page_failed(tx, std::move(*missed), problem, false, limits::kCatchUpEveryMs));
             TRY(store::set_peer_wait(tx, self.id, id.second, 0, 0, problem));
             return true;
         };
@@ -515,7 +611,9 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
     static Task<void> wake_one(std::shared_ptr<Impl> impl, PeerId id)
     {
-        std::function<Result<bool>(store::WriteTx&)> wake = [&](store::WriteTx& tx) {
+        std::function<Result<bool>(store::WriteTx&)> wake = [&](store::WriteTx& tx) -> Result<bool> {
+            TRY(store::hurry_catch_ups(tx, id.first, id.second, tx.now_ms() - limits::kCatchUpAbsenceMs,
+                                       tx.now_ms() + limits::kCatchUpAfterHelloMs));
             return store::wake_peer(tx, id.first, id.second);
         };
         (void)co_await impl->write<bool>(wake);
@@ -526,6 +624,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     {
         std::function<Result<bool>(store::WriteTx&)> wake = [](store::WriteTx& tx) -> Result<bool> {
             TRY(store::wake_all(tx));
+            TRY(store::hurry_catch_ups(tx, 0, "", tx.now_ms() - limits::kCatchUpAbsenceMs,
+                                       tx.now_ms() + limits::kCatchUpAfterHelloMs));
             return true;
         };
         (void)co_await impl->write<bool>(wake);
@@ -537,7 +637,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     static Task<void> say_hello(std::shared_ptr<Impl> impl, int64_t owner)
     {
         const tent::Self self = impl->entities.at(owner);
-        std::function<Result<std::vector<store::Relationship>>(store::WriteTx&)> ask = [&](store::WriteTx& tx) {
+        std::function<Result<std::vector<store::Relationship>>(store::WriteTx&)> ask =
+            [&](store::WriteTx& tx) -> Result<std::vector<store::Relationship>> {
+            TRY(store::hurry_catch_ups(tx, self.id, "", tx.now_ms() - limits::kCatchUpAbsenceMs,
+                                       tx.now_ms() + limits::kCatchUpAfterHelloMs));
             return store::list_relationships(tx, self.id);
         };
         auto all = co_await impl->write<std::vector<store::Relationship>>(ask);

@@ -30,7 +30,9 @@ Result<std::vector<DuePeer>> due_peers(ReadTx& tx, int64_t now_ms, int64_t limit
           AND (EXISTS (SELECT 1 FROM deliveries d
                        WHERE d.owner = r.owner AND d.peer = r.peer AND d.state = 'waiting')
                OR EXISTS (SELECT 1 FROM fetches f
-                          WHERE f.owner = r.owner AND f.peer = r.peer AND f.next_try_at <= :now))
+                          WHERE f.owner = r.owner AND f.peer = r.peer AND f.next_try_at <= :now)
+               OR EXISTS (SELECT 1 FROM catch_ups c
+                          WHERE c.owner = r.owner AND c.peer = r.peer AND c.due_at <= :now))
         ORDER BY r.next_try_at LIMIT :limit)");
     select.bind(":now", now_ms).bind(":limit", limit);
     while (TRY(select.step()))
@@ -47,7 +49,10 @@ Result<std::optional<int64_t>> next_due_at(ReadTx& tx)
                           WHERE d.owner = r.owner AND d.peer = r.peer AND d.state = 'waiting')
             UNION ALL
             SELECT max(r.next_try_at, f.next_try_at) FROM fetches f
-            JOIN relationships r ON r.owner = f.owner AND r.peer = f.peer))");
+            JOIN relationships r ON r.owner = f.owner AND r.peer = f.peer
+            UNION ALL
+            SELECT max(r.next_try_at, c.due_at) FROM catch_ups c
+            JOIN relationships r ON r.owner = c.owner AND r.peer = c.peer))");
     if (!TRY(select.step()) || select.is_null(0))
         return std::optional<int64_t>();
     return std::optional<int64_t>(select.integer(0));

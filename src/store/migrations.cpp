@@ -15,6 +15,7 @@ const char* const kMigrations[] = {
 #include "sql_0004_delivery_failures.h"
 #include "sql_0005_notifications.h"
 #include "sql_0006_vetting.h"
+#include "sql_0007_catch_up.h"
 };
 
 }  // namespace

@@ -456,6 +456,21 @@ Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view au
     return TRY(select.step()) ? select.integer(0) : int64_t(0);
 }
 
+Result<int64_t> next_received_at(ReadTx& tx, int64_t owner)
+{
+    constexpr int64_t kFarMs = 10'000;  // imported posts say what they like
+    int64_t newest = 0;
+    for (int64_t is_public : {0, 1}) {
+        auto select = tx.prepare(R"(
+            SELECT max(received_at) FROM versions INDEXED BY versions_time_3
+            WHERE owner = :owner AND public = :public AND latest > 0)");
+        select.bind(":owner", owner).bind(":public", is_public);
+        if (TRY(select.step()) && !select.is_null(0))
+            newest = std::max(newest, select.integer(0));
+    }
+    return newest > tx.now_ms() + kFarMs ? tx.now_ms() : std::max(tx.now_ms(), newest + 1);
+}
+
 Result<void> add_group_member(WriteTx& tx, int64_t owner, std::string_view group_post, std::string_view member,
                               std::string_view member_post)
 {

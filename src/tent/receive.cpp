@@ -6,6 +6,7 @@
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/store/attachments.h>
+#include <bivouac/store/catch_ups.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
@@ -119,17 +120,23 @@ Result<void> on_relationship(store::WriteTx& tx, const Self& self, const Post& p
         peer.their_post = post.id;
     // "subscriber": she has us as a subscriber, so she approved us (section 7.1).
     bool subscriber = post.type == type::kRelationshipSubscriber || post.type == type::kRelationshipMutual;
+    const std::string before = peer.following;
     if (!peer.following.empty())
         peer.following = subscriber                     ? "approved"
                          : peer.following == "approved" ? "requested"
                                                         : peer.following;
-    return store::save_relationship(tx, peer);
+    TRY(store::save_relationship(tx, peer));
+    // Approved just now: what she may see from here on she sees at once, not only what is posted later.
+    if (peer.following == "approved" && before != "approved")
+        TRY(store::want_catch_up(tx, self.id, peer.peer, store::Begin::Anew));
+    return {};
 }
 
 }  // namespace
 
 Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string& peer,
-                         const std::string& url_entity, const std::string& url_post, const Json& body)
+                         const std::string& url_entity, const std::string& url_post, const Json& body,
+                         int64_t received_at)
 {
     Received out;
     Post& post = out.post;
@@ -144,7 +151,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
     if (base == type::kCredentialsBase || base == type::kAppBase || base == type::kAppAuthBase)
         return fail(ErrorKind::Forbidden, "such posts are not delivered");
 
-    post.received_at = post.version.received_at = tx.now_ms();
+    post.received_at = post.version.received_at = received_at == 0 ? tx.now_ms() : received_at;
     post.app.id.clear();
     if (post.version.id.empty()) {
         if (post.published_at == 0)

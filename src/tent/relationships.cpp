@@ -5,6 +5,7 @@
 #include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/store/catch_ups.h>
 #include <bivouac/store/credentials.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
@@ -245,8 +246,10 @@ Result<void> subscription_deleted(store::WriteTx& tx, const Self& self, const Po
     if (relationship.following.empty() || (!left.empty() && relationship.following_post != post.id))
         return {};
     relationship.following_post = left;
-    if (left.empty())
+    if (left.empty()) {
         relationship.following.clear();
+        TRY(store::drop_catch_up(tx, self.id, relationship.peer));
+    }
     return store::save_relationship(tx, relationship);
 }
 
@@ -311,6 +314,7 @@ Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& e
     relationship = TRY(relationship_with(tx, self, entity));
     relationship.following.clear();
     relationship.following_post.clear();
+    TRY(store::drop_catch_up(tx, self.id, entity));
     return store::save_relationship(tx, relationship);
 }
 
@@ -515,7 +519,8 @@ Result<void> delivered(store::WriteTx& tx, const Self& self, const std::string& 
         is_about_meta(TRY(selector_of(post))))
         return {};
     relationship.following = "requested";
-    return store::save_relationship(tx, relationship);
+    TRY(store::save_relationship(tx, relationship));
+    return store::want_catch_up(tx, self.id, peer, store::Begin::Anew);
 }
 
 Result<void> make_followers_group(store::WriteTx& tx, const Self& self)

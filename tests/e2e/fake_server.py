@@ -341,14 +341,28 @@ class FakeServer:
                     [("Count", str(len(items)))])
 
     def _feed(self, asked, query):
+        """Section 4.2, as far as other servers use it: types, limit, since and before, two ways to sort."""
         with self.lock:
-            found = [v[-1] for (entity, _), v in self.posts.items() if entity == self.entity and self._readable(v[-1], asked)]
+            found = [[p for p in v if self._readable(p, asked)] for (entity, _), v in self.posts.items() if entity == self.entity]
+        found = [versions[-1] for versions in found if versions]
         types = [t for t in query.get("types", "").split(",") if t]
         if types:
             found = [p for p in found if any(p["type"] == t or p["type"].split("#")[0] == t for t in types)]
-        found.sort(key=lambda p: (p["published_at"], p["version"]["id"].encode()), reverse=True)
-        found = found[:int(query.get("limit", 25))]
-        raise Reply(200, {"posts": [self._shown(p) for p in found], "pages": {}}, tent.FEED_TYPE)
+        by_version = query.get("sort_by", "").startswith("version")
+
+        def key(post):
+            return (post["version"] if by_version else post)["published_at"], post["version"]["id"].encode()
+
+        def cursor(name, beyond):
+            time_, _, version = query[name].partition(" ")
+            return int(time_), version.encode() or beyond
+        found.sort(key=key, reverse=True)
+        limit = int(query.get("limit", 25))
+        if "before" in query:
+            found = [p for p in found if key(p) < cursor("before", b"")]
+        if "since" in query:
+            found = [p for p in found if key(p) > cursor("since", b"~")][-limit:]
+        raise Reply(200, {"posts": [self._shown(p) for p in found[:limit]], "pages": {}}, tent.FEED_TYPE)
 
     def _delivered(self, asked, entity, id_):
         content_type = asked.headers.get("Content-Type", "")

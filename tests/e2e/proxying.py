@@ -153,6 +153,7 @@ def test_a_relationship_opens_what_strangers_may_not_see(stage):
     refused(app.look(alice.entity, post["id"]), 404, "before there is a relationship")
     follow(alice, bob)
     refused(app.look(alice.entity, post["id"]), 404, "before bob is in the group")
+    wait_until(lambda: bob.json("following")["following"][0]["caught_up_at"], 20, "bob has the last posts")
     author.post(MEMBER, {"entity": bob.entity}, mentions=[{"post": group["id"], "type": GROUP}], permissions={"public": False})
     check(not bob.has_text("for bob"), "an older post is not delivered")
     check_equal(app.text(alice.entity, post["id"]), "for bob", "read with the keys of the relationship")

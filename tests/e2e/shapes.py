@@ -32,7 +32,7 @@ def test_lists_of_followers_and_following(stage):
     check(isinstance(followers[0]["since"], int) and followers[0]["since"] > 1_600_000_000_000, "since, in ms")
     following = bob.json("following")["following"]
     check_equal([(f["entity"], f["state"]) for f in following], [(alice.entity, "approved")], "following")
-    check_equal(set(following[0]), {"entity", "state", "safety_phrase", "verified_at"}, "members of `following`")
+    check_equal(set(following[0]), {"entity", "state", "safety_phrase", "verified_at", "caught_up_at"}, "members of `following`")
     check_equal(set(followers[0]), {"entity", "state", "since", "first_seen", "verified_at", "safety_phrase", "groups"},
                 "members of `followers`")
     check_equal(following[0]["safety_phrase"], followers[0]["safety_phrase"], "both sides read the same words")

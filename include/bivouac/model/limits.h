@@ -49,6 +49,14 @@ constexpr size_t kProxiedAtOnceFromOne = 6;   // from one entity: one that stall
 constexpr size_t kProxiedWaiting = 256;       // for their turn; further ones are told to come back
 constexpr size_t kProxiedPerAnswer = 40;      // refs, profiles or feeds of others fetched for one answer
 
+// Pulling what was missed from those whom we follow.
+constexpr uint64_t kCatchUpBytes = 4u << 20;         // of one page
+constexpr int64_t kCatchUpPages = 50;                // without a pause
+constexpr int64_t kCatchUpBreathMs = 60'000;
+constexpr int64_t kCatchUpEveryMs = 6 * 3600'000;    // when nothing else makes it due; a quarter more or less
+constexpr int64_t kCatchUpAbsenceMs = 600'000;       // away for less: those who have something bring it anyway
+constexpr int64_t kCatchUpAfterHelloMs = 8'000;      // they are told that we are here, and deliver first
+
 // Work for strangers at one time.
 constexpr size_t kInboundHandshakes = 16;
 // Posts that a follower who is not approved yet may leave with us; they show once she is approved.

@@ -67,6 +67,10 @@ Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std:
 // Versions of that author that are in the store (bound for what strangers may leave with us).
 Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view author);
 
+// Later than everything that has been received, so that what arrives together keeps its order; now, when the clock is
+// behind what some post says.
+Result<int64_t> next_received_at(ReadTx& tx, int64_t owner);
+
 Result<void> add_group_member(WriteTx& tx, int64_t owner, std::string_view group_post, std::string_view member,
                               std::string_view member_post);
 // The member post that made her a member, now no longer; empty when she was none.

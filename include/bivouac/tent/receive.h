@@ -19,7 +19,9 @@ struct Received {
 
 // `peer` is the entity whose relationship key signed the request; `body` as it came.
 // Forbidden: not hers to deliver. Invalid. TooMany: a stranger has left enough.
+// `received_at`: when it arrived; 0: now.
 Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string& peer,
-                         const std::string& url_entity, const std::string& url_post, const Json& body);
+                         const std::string& url_entity, const std::string& url_post, const Json& body,
+                         int64_t received_at = 0);
 
 }  // namespace bivouac::tent
