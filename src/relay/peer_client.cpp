@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kMostRedirects = 5;
 constexpr size_t kMostClockOffsets = 10'000;
+constexpr size_t kMostDetours = 10'000;
 
 std::vector<std::string_view> values_of(const InResponse& response, std::string_view name)
 {
@@ -35,6 +36,22 @@ bool is_redirect(int status)
 
 }  // namespace
 
+tor::Isolation PeerClient::way_to(const tent::Self& self, const std::string& peer) const
+{
+    auto found = detours_.find(self.entity + " " + peer);
+    return isolation_.for_pair(self.entity, peer, found == detours_.end() ? "" : "detour " + std::to_string(found->second));
+}
+
+// Tor may hold on to a circuit that leads nowhere any more, and would put the next stream on it.
+void PeerClient::leave_circuit(const std::string& pair, uint32_t used)
+{
+    if (detours_.size() >= kMostDetours)
+        detours_.clear();
+    // Of several requests that failed on one circuit the first one leaves it.
+    if (uint32_t& now = detours_[pair]; now == used)
+        ++now;
+}
+
 Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string peer, PeerRequest request)
 {
     SplitUrl split = split_url(request.url);
@@ -43,7 +60,10 @@ Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string
         out.method = request.method;
         out.url = request.url;
         out.body = request.body;
-        out.isolation = isolation_.for_pair(self.entity, peer);
+        out.isolation = way_to(self, peer);
+        const std::string pair = self.entity + " " + peer;
+        const auto left = detours_.find(pair);
+        const uint32_t detour = left == detours_.end() ? 0 : left->second;
         out.direct_loopback = request.direct_loopback || tor::way_to(split.host) == tor::Way::Direct;
         out.timeout_ms = request.timeout_ms;
         out.limit_bytes = request.limit_bytes;
@@ -71,7 +91,13 @@ Task<Result<InResponse>> PeerClient::request(const tent::Self& self, std::string
             header.mac = auth::hawk_mac(auth::HawkKind::Header, request.key.key, header, target);
             out.headers.push_back({"Authorization", auth::write_hawk_header(header)});
         }
-        CO_TRY(response, co_await http_.fetch(std::move(out)));
+        auto fetched = co_await http_.fetch(std::move(out));
+        if (!fetched.ok()) {
+            if (fetched.error().kind == ErrorKind::Unavailable)
+                leave_circuit(pair, detour);
+            co_return std::move(fetched).error();
+        }
+        InResponse response = std::move(*fetched);
         if (request.key.empty())
             co_return std::move(response);
 

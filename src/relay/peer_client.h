@@ -71,7 +71,7 @@ public:
     // What is on its way to that peer fails at once.
     void interrupt(const tent::Self& self, const std::string& peer)
     {
-        http_.interrupt(isolation_.for_pair(self.entity, peer));
+        http_.interrupt(way_to(self, peer));
     }
 
     // A post envelope: the answer's body as {"post": ...}.
@@ -82,11 +82,16 @@ private:
                                                      std::string& final_url, int64_t until);
     Result<Discovered> read_meta(const InResponse& response, const std::string& entity);
 
+    // One circuit a pair of own entity and peer, another one after it failed.
+    tor::Isolation way_to(const tent::Self& self, const std::string& peer) const;
+    void leave_circuit(const std::string& pair, uint32_t used);
+
     HttpClient& http_;
     Clock& clock_;
     std::string spool_directory_;
     tor::IsolationKey isolation_;
     std::unordered_map<std::string, int64_t> clock_offsets_;  // seconds, by Hawk id; bounded
+    std::unordered_map<std::string, uint32_t> detours_;       // circuits left, by "self peer"; bounded
 };
 
 }  // namespace bivouac::relay

@@ -159,8 +159,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     struct Attempt {
         int64_t since = 0;
         bool seen = false;
+        EventLoop::Timer recheck;  // she was seen when it was too early to say that it hangs
     };
     std::map<PeerId, Attempt> attempts;
+    std::map<PeerId, int> unhung;  // since something last worked: on a slow way each attempt gets longer than the one before
     size_t helloing = 0;
     int64_t last_hello = 0;    // monotonic
     EventLoop::Timer look_timer;
@@ -295,7 +297,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
             co_return co_await wait_longer(self, id, step, problem);
         }
         Outcome outcome = Outcome::Later;
-        attempts[id] = {clock.monotonic_ms(), false};
+        attempts[id] = Attempt();
+        attempts[id].since = clock.monotonic_ms();
         if (step.kind == Step::Kind::Deliver)
             outcome = co_await deliver(self, id, step, problem);
         else if (step.kind == Step::Kind::Fetch)
@@ -308,7 +311,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         if (outcome == Outcome::Later && seen && !stopping && has_proxy)
             co_return true;
         switch (outcome) {
-        case Outcome::Done: waiting.erase(id); co_return true;
+        case Outcome::Done:
+            waiting.erase(id);
+            unhung.erase(id);
+            co_return true;
         case Outcome::Later: co_return co_await wait_longer(self, id, step, problem);
         case Outcome::Refused: co_return co_await refuse_one(self, id, step, problem);
         case Outcome::Unknown: break;
@@ -609,6 +615,29 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         impl->check_stopped();
     }
 
+    // She is there. An attempt that hangs since before she came back would hang until its time is up.
+    void unhang(const PeerId& id)
+    {
+        auto attempt = attempts.find(id);
+        if (attempt == attempts.end() || attempt->second.seen)
+            return;
+        const int64_t age = clock.monotonic_ms() - attempt->second.since;
+        const auto before = unhung.find(id);
+        const int64_t patience = kHangingMs << (before == unhung.end() ? 0 : std::min(before->second, 4));
+        if (age >= patience) {
+            attempt->second.seen = true;
+            ++unhung[id];
+            peers.interrupt(entities.at(id.first), id.second);
+        } else if (!attempt->second.recheck) {
+            attempt->second.recheck = loop.after(patience - age, [this, id] {
+                if (auto same = attempts.find(id); same != attempts.end()) {
+                    same->second.recheck = EventLoop::Timer();
+                    unhang(id);
+                }
+            });
+        }
+    }
+
     static Task<void> wake_one(std::shared_ptr<Impl> impl, PeerId id)
     {
         std::function<Result<bool>(store::WriteTx&)> wake = [&](store::WriteTx& tx) -> Result<bool> {
@@ -756,11 +785,8 @@ void Relay::peer_seen(int64_t owner, std::string peer)
         auto impl = weak.lock();
         if (!impl)
             return;
-        if (auto attempt = impl->attempts.find(id); attempt != impl->attempts.end()) {
-            // An attempt that hangs since before she came back would hang until its time is up.
-            const bool hangs = impl->clock.monotonic_ms() - attempt->second.since > kHangingMs;
-            if (hangs && !std::exchange(attempt->second.seen, true))
-                impl->peers.interrupt(impl->entities.at(id.first), id.second);
+        if (impl->attempts.count(id) > 0) {
+            impl->unhang(id);
             return;
         }
         if (impl->waiting.erase(id) > 0)
