@@ -5,12 +5,14 @@
 #include <bivouac/api/error_response.h>
 #include <bivouac/api/post_upload.h>
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/clock.h>
 #include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/entities.h>
+#include <bivouac/store/outages.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/store/post_lists.h>
@@ -33,6 +35,20 @@ const Viewer kOwnerSeesAll{Viewer::Kind::Everything, {}, {}, {}};
 Json grant_json(const tent::Grant& grant)
 {
     return {{"read", grant.read}, {"write", grant.write}, {"scopes", grant.scopes}};
+}
+
+Json reach_json(const relay::Reach& reach)
+{
+    const char* answer = reach.answer == relay::Reach::Answer::Yes  ? "yes"
+                         : reach.answer == relay::Reach::Answer::No ? "no"
+                                                                    : "unknown";
+    Json out = {{"reachable", answer}};
+    for (auto [name, time] : {std::pair("checked_at", reach.checked_at), std::pair("since", reach.since),
+                              std::pair("repaired_at", reach.repaired_at)})
+        out[name] = time == 0 ? Json() : Json(time);
+    if (!reach.why.empty())
+        out["why"] = reach.why;
+    return out;
 }
 
 // "notifications": what becomes of the app's wish to be notified.
@@ -109,6 +125,12 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
     auto run = [&]() -> Result<Json> {
         if (route == "GET /status")
             return status();
+        if (route == "GET /outages")
+            return outages();
+        if (route == "POST /check") {
+            hooks_.check_reach();
+            return Json({{"now", system_clock().now_ms()}});
+        }
         if (route == "POST /post")
             return post(request, query);
         if (route == "GET /feed")
@@ -207,11 +229,25 @@ Result<Json> ControlApi::status()
           {"cancelled", counts.outbox.cancelled},
           {"fetching", counts.outbox.fetching}}},
     };
+    out["reach"] = reach_json(status.reach);
+    out["tor"]["proof_of_work"] = status.tor.pow;
     if (!status.tor.version.empty())
         out["tor"]["version"] = status.tor.version;
     if (!status.tor.problem.empty())
         out["tor"]["problem"] = status.tor.problem;
     return out;
+}
+
+Result<Json> ControlApi::outages()
+{
+    auto all = TRY(store_.read([&](store::ReadTx& tx) { return store::list_outages(tx, self_.id); }));
+    Json list = Json::array();
+    for (const auto& outage : all)
+        list.push_back({{"began_at", outage.began_at},
+                        {"ended_at", outage.ended_at == 0 ? Json() : Json(outage.ended_at)},
+                        {"repairs", outage.repairs},
+                        {"why", outage.why}});
+    return Json({{"outages", list}});
 }
 
 Result<Json> ControlApi::post(const net::HttpRequest& request, std::string_view query)

@@ -20,6 +20,7 @@ public:
     struct Hooks {
         std::function<void()> posted;
         std::function<void()> stop;
+        std::function<void()> check_reach;
         std::function<void(const std::string& hawk_id)> app_created;
     };
     // `upload_limit`: bytes of one attachment.
@@ -29,6 +30,7 @@ public:
 
 private:
     Result<Json> status();
+    Result<Json> outages();
     Result<Json> post(const net::HttpRequest& request, std::string_view query);
     Result<Json> feed(std::string_view query);
     Result<Json> show(std::string_view query);

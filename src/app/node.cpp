@@ -119,6 +119,7 @@ struct Node::Impl {
     std::unique_ptr<ControlApi> control;
     std::unique_ptr<net::Front> front;
     std::unique_ptr<tor::TorControl> tor;
+    std::unique_ptr<relay::OwnReach> own_reach;
     std::unique_ptr<Housekeeping> housekeeping;
     std::atomic<int> control_listener{-1};
     int last_bootstrap = -1;
@@ -232,6 +233,10 @@ Result<void> Node::Impl::build()
 
     ControlApi::Hooks control_hooks;
     control_hooks.posted = [this] { relay->wake(); };
+    control_hooks.check_reach = [this] {
+        if (own_reach)
+            own_reach->check_now();
+    };
     control_hooks.stop = [] { kill(getpid(), SIGTERM); };
     control_hooks.app_created = [this](const std::string& id) { api->allow_large_bodies(id); };
     control = std::make_unique<ControlApi>(store(), board, selves.front(), std::move(control_hooks),
@@ -327,11 +332,17 @@ void Node::Impl::start_tor(std::string target)
             return;
         board.change([&](Status& s) { s.published = published; });
         log::info(published ? "the onion is published" : "the onion is not published");
+        own_reach->published(published);
         if (published)
             relay->onion_is_published(entities.front().id);
     };
     events.socks = [this](const std::string& address) { relay->set_proxy(address); };
     events.back = [this] { relay->tor_is_back(); };
+    relay::OwnReach::Hooks reach_hooks;
+    reach_hooks.republish = [this] { return tor->republish(entities.front().onion); };
+    reach_hooks.said = [this](const relay::Reach& reach) { board.change([&](Status& s) { s.reach = reach; }); };
+    own_reach = std::make_unique<relay::OwnReach>(loop, *http, store(), system_clock(), selves.front(),
+                                                  std::move(reach_hooks));
     tor = std::make_unique<tor::TorControl>(loop, std::move(options), std::move(events));
     const auto& entity = entities.front();
     tor->add_onion({entity.onion, entity.onion_seed.clone(), std::move(target)});
@@ -350,6 +361,7 @@ void Node::Impl::tor_changed()
         if (!last_problem.empty())
             log::warning("tor: " + problem_for_log(last_problem));
     }
+    own_reach->tor_is_usable(state.connected && state.bootstrap >= 100);
     board.change([&](Status& s) { s.tor = std::move(state); });
 }
 
@@ -364,7 +376,14 @@ void Node::Impl::begin_stop(std::function<void()> done)
         else
             done();
     };
-    auto stop_relay = [this, stop_tor] { relay->stop(kGraceMs / 2, stop_tor); };
+    auto stop_reach = [this, stop_tor] {
+        if (own_reach)
+            own_reach->stop(stop_tor);
+        else
+            stop_tor();
+    };
+    // The relay ends what is under way, the check of our own address included.
+    auto stop_relay = [this, stop_reach] { relay->stop(kGraceMs / 2, stop_reach); };
     front->stop(kGraceMs / 2, stop_relay);
 }
 
@@ -403,6 +422,7 @@ void Node::run_until_stopped()
     (void)impl_->store().write([](store::WriteTx&) -> Result<bool> { return true; }).ok();
     // In reverse order of building; the front's workers have ended, so nobody uses what goes. The gate's thread may
     // still finish a call, whose answer nobody waits for.
+    impl_->own_reach.reset();
     impl_->tor.reset();
     impl_->front.reset();
     impl_->gate.reset();

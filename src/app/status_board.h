@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include <bivouac/relay/own_reach.h>
 #include <bivouac/tor/tor_control.h>
 
 namespace bivouac::app {
@@ -15,6 +16,7 @@ struct Status {
     bool no_tor = false;
     bool published = false;
     tor::TorState tor;
+    relay::Reach reach;
     std::string tor_mode;   // "child", "control", "torrc", "none"
 };
 

@@ -16,6 +16,7 @@ const char* const kMigrations[] = {
 #include "sql_0005_notifications.h"
 #include "sql_0006_vetting.h"
 #include "sql_0007_catch_up.h"
+#include "sql_0008_reachability.h"
 };
 
 }  // namespace

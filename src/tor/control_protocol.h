@@ -103,6 +103,8 @@ std::optional<HsDesc> parse_hs_desc(std::string_view event);
 
 // "ADD_ONION ED25519-V3:<key> Flags=DiscardPK Port=80,<target>": exactly in the order that our profile for
 // Tails' filter allows. The key is in it: keep the Secret only as long as needed.
-Secret add_onion_command(const Secret& expanded_key, std::string_view target);
+// Without `pow` in the one order of words that Tails' filter lets through.
+enum class Pow { Off, On };
+Secret add_onion_command(const Secret& expanded_key, std::string_view target, Pow pow = Pow::Off);
 
 } // namespace bivouac::tor

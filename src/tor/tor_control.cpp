@@ -76,6 +76,7 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
     uint64_t last_id = 0;
     int64_t reconnect_ms = kFirstReconnectMs;
     int64_t restart_ms = kFirstRestartMs;
+    bool no_pow = false; // this tor does not take it
     int64_t last_onion_poll = 0;
     int64_t usable_since = 0;
     bool subscribed = false; // tor tells HS_DESC
@@ -295,6 +296,7 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
             co_return std::move(done).error();
         if (!done->ok())
             co_return fail(ErrorKind::Unavailable, "tor refused the login: " + filtered_words(*done));
+        no_pow = false;
         if (auto version = co_await connection.command("GETINFO version"); version.ok() && version->ok())
             state.version = version->info("version").value_or("");
         if (options.mode == TorOptions::Mode::Child) {
@@ -469,13 +471,24 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
         onion->next_add_at = now() + kAddRetryMs;
         const uint64_t id = onion->id;
         Result<Reply> reply = fail(ErrorKind::Unavailable, "");
-        {
-            Secret line = add_onion_command(expanded_key_of_seed(onion->service.seed), onion->service.target);
-            reply = co_await connection.command(line.view());
+        // A tor without the defence, or a filter in front of it, does not know the words: then without them.
+        for (Pow pow : {Pow::On, Pow::Off}) {
+            if (pow == Pow::On && no_pow)
+                continue;
+            {
+                Secret line = add_onion_command(expanded_key_of_seed(onion->service.seed), onion->service.target, pow);
+                reply = co_await connection.command(line.view());
+            }
+            if (!reply.ok())
+                co_return;
+            onion = find(address);
+            const bool other_reason = reply->ok() || reply->code == 550 || !onion || onion->id != id;
+            if (pow == Pow::Off || other_reason) {
+                state.pow = reply->ok() && pow == Pow::On;
+                break;
+            }
+            no_pow = true;
         }
-        if (!reply.ok())
-            co_return;
-        onion = find(address);
         bool accepted = reply->ok() && reply->lines[0].text == "ServiceID=" + address;
         if (!onion || onion->id != id) {
             // Removed while tor was adding it.
@@ -651,6 +664,21 @@ void TorControl::remove_onion(const std::string& address)
         spawn([](std::shared_ptr<Impl> self, std::string which) -> Task<void> {
             (void)co_await self->remove_from_tor(std::move(which));
         }(impl, gone));
+}
+
+bool TorControl::republish(const std::string& address)
+{
+    Onion* onion = impl_->find(address);
+    if (!onion || !onion->added || !impl_->connection.is_open() || impl_->options.mode == TorOptions::Mode::Torrc)
+        return false;
+    onion->added = false;
+    onion->next_add_at = 0;
+    impl_->set_published(*onion, false);
+    spawn([](std::shared_ptr<Impl> self, std::string which) -> Task<void> {
+        (void)co_await self->remove_from_tor(std::move(which));
+        self->wake();
+    }(impl_, address));
+    return true;
 }
 
 bool TorControl::is_published(const std::string& address) const

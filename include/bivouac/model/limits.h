@@ -57,6 +57,18 @@ constexpr int64_t kCatchUpEveryMs = 6 * 3600'000;    // when nothing else makes 
 constexpr int64_t kCatchUpAbsenceMs = 600'000;       // away for less: those who have something bring it anyway
 constexpr int64_t kCatchUpAfterHelloMs = 8'000;      // they are told that we are here, and deliver first
 
+// Whether others can reach us.
+constexpr int64_t kReachFirstMs = 60'000;            // after the onion was published
+constexpr int64_t kReachEveryMs = 30 * 60'000;       // and up to a quarter more
+constexpr int64_t kReachSecondMs = 20'000;           // after a failure, on another circuit
+constexpr int64_t kReachThirdMs = 60'000;
+constexpr int64_t kReachLostMs = 3 * 60'000;         // while it is lost
+constexpr int64_t kReachAfterRepairMs = 15'000;      // after the onion was published again
+constexpr int64_t kReachRepairApartMs = 15 * 60'000;
+constexpr int64_t kReachTimeoutMs = 120'000;
+constexpr int64_t kReachSuspendMs = 60'000;          // a jump of the clock by more was a sleep
+constexpr int64_t kReachClockLookMs = 10'000;
+
 // Work for strangers at one time.
 constexpr size_t kInboundHandshakes = 16;
 // Posts that a follower who is not approved yet may leave with us; they show once she is approved.

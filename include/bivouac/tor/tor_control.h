@@ -49,6 +49,7 @@ struct TorState {
     std::string version;
     std::string socks_address;   // empty until known
     std::string problem;         // why it is not connected, in words a person can act on; empty when fine
+    bool pow = false;            // our onions have tor's proof-of-work defence
     int restarts = 0;            // connections made after the first
 };
 
@@ -68,6 +69,8 @@ public:
     void start();
     void add_onion(OnionService service);          // now and after every reconnect
     void remove_onion(const std::string& address); // DEL_ONION
+    // DEL_ONION and ADD_ONION, with a new descriptor. False: there is no tor that we could tell.
+    bool republish(const std::string& address);
     bool is_published(const std::string& address) const;
     const TorState& state() const;
 

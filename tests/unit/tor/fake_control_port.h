@@ -40,6 +40,7 @@ public:
         std::string socks = "\"127.0.0.1:9050\"";
         std::set<std::string> filtered; // words that a command may not begin with
         int collisions = 0; // so many ADD_ONION are refused
+        std::string no_pow; // the answer to an ADD_ONION with the words of the defence; empty: it knows them
     };
 
     FakeControlPort()
@@ -233,6 +234,8 @@ private:
             return out + ".\r\n250 OK\r\n";
         }
         if (word == "ADD_ONION") {
+            if (!behaviour_.no_pow.empty() && rest.find("PoW") != std::string::npos)
+                return behaviour_.no_pow + "\r\n";
             if (behaviour_.collisions > 0) {
                 --behaviour_.collisions;
                 return "550 Onion address collision\r\n";

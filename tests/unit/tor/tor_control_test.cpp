@@ -303,6 +303,50 @@ TEST_CASE("a filter that refuses what it does not know")
     CHECK(f.control->state().problem.empty());
 }
 
+TEST_CASE("the proof-of-work defence is switched on where tor knows it, and left out where not")
+{
+    Fixture f;
+    auto service = f.onion();
+    const std::string address = service.address;
+    SUBCASE("it does")
+    {
+        f.start();
+        f.control->add_onion(std::move(service));
+        REQUIRE(f.until_published(address, 15'000));
+        CHECK(f.control->state().pow);
+        CHECK(f.port.count("ADD_ONION") == 1);
+    }
+    for (const char* answer : {"512 Unrecognized option", "510 Command filtered", "513 Invalid"}) {
+        SUBCASE(answer)
+        {
+            f.port.set([&](auto& b) { b.no_pow = answer; });
+            f.start();
+            f.control->add_onion(std::move(service));
+            REQUIRE(f.until_published(address, 15'000));
+            CHECK_FALSE(f.control->state().pow);
+            CHECK(f.control->state().problem.empty());
+            CHECK(f.port.count("ADD_ONION") == 2);
+        }
+    }
+}
+
+TEST_CASE("an onion is taken down and put up again when that is asked for")
+{
+    Fixture f;
+    auto service = f.onion();
+    const std::string address = service.address;
+    f.start();
+    f.control->add_onion(std::move(service));
+    REQUIRE(f.until_published(address, 15'000));
+    CHECK(f.control->republish(address));
+    CHECK_FALSE(f.control->is_published(address));
+    CHECK_FALSE(f.control->republish(address));  // it is on its way
+    REQUIRE(f.until_published(address, 15'000));
+    CHECK(f.port.count("DEL_ONION") == 1);
+    CHECK(f.port.count("ADD_ONION") == 2);
+    CHECK_FALSE(f.control->republish("unknown"));
+}
+
 TEST_CASE("ADD_ONION refused: words, and tried again")
 {
     Fixture f;
