@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/event_loop.h>
+#include <bivouac/base/pace.h>
+
+#include <algorithm>
 
 #include <atomic>
 #include <csignal>
@@ -125,8 +128,7 @@ namespace {
 
 timeval to_timeval(int64_t ms)
 {
-    if (ms < 0)
-        ms = 0;
+    ms = real_ms(std::max<int64_t>(ms, 0));
     return {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 }
 

@@ -25,6 +25,7 @@
 
 #include <bivouac/base/bounded_queue.h>
 #include <bivouac/base/clock.h>
+#include <bivouac/base/pace.h>
 #include <bivouac/base/log.h>
 
 #include "exchange.h"
@@ -705,7 +706,7 @@ void Front::Impl::set_deadline(Connection& c, int64_t at_ms)
     c.deadline_ms = at_ms;
     if (c.timer_at_ms != 0 && c.timer_at_ms <= at_ms)
         return; // it fires earlier and looks again
-    int64_t wait = std::max<int64_t>(at_ms - now_ms(), 0);
+    int64_t wait = real_ms(std::max<int64_t>(at_ms - now_ms(), 0));
     timeval after{.tv_sec = wait / 1000, .tv_usec = (wait % 1000) * 1000};
     event_add(&c.timer_event, &after);
     c.timer_at_ms = at_ms;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/pace.h>
 #include <bivouac/tor/onion_address.h>
 #include <bivouac/tor/socks_reply.h>
 
@@ -360,11 +361,11 @@ Result<void> Transfer::prepare()
     set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
     set(CURLOPT_OPENSOCKETDATA, this);
 
-    const int64_t timeout_ms = std::max<int64_t>(request.timeout_ms, 1);
+    const int64_t timeout_ms = real_ms(std::max<int64_t>(request.timeout_ms, 1));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_ms));
-    set(CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(kConnectTimeoutMs, static_cast<long>(timeout_ms)));
+    set(CURLOPT_CONNECTTIMEOUT_MS, std::min(static_cast<long>(real_ms(kConnectTimeoutMs)), static_cast<long>(timeout_ms)));
     set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    set(CURLOPT_LOW_SPEED_TIME, kStalledSeconds);
+    set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(std::max<int64_t>(real_ms(kStalledSeconds * 1000) / 1000, 1)));
     set(CURLOPT_MAXLIFETIME_CONN, kConnectionLifeSeconds);
 
     set(CURLOPT_HEADERFUNCTION, &on_header);
@@ -596,7 +597,7 @@ private:
         if (timeout_ms < 0)
             self->timer_.cancel();
         else
-            self->timer_ = self->loop_.after(timeout_ms, [self] { self->act(CURL_SOCKET_TIMEOUT, 0); });
+            self->timer_ = self->loop_.after(our_ms(timeout_ms), [self] { self->act(CURL_SOCKET_TIMEOUT, 0); });
         return 0;
     }
 

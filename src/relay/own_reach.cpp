@@ -6,6 +6,8 @@
 #include <bivouac/store/outages.h>
 #include <bivouac/tor/isolation.h>
 
+#include <utility>
+
 namespace bivouac::relay {
 
 struct OwnReach::Impl : std::enable_shared_from_this<OwnReach::Impl> {
@@ -20,8 +22,7 @@ struct OwnReach::Impl : std::enable_shared_from_this<OwnReach::Impl> {
     Reach reach;
     EventLoop::Timer timer;
     EventLoop::Timer watch;
-    int64_t wall = 0;  // both clocks at the last look
-    int64_t monotonic = 0;
+    int64_t asleep = 0;  // how long the machine had slept at the last look
     bool up = false;
     bool usable = false;
     bool checking = false;
@@ -36,8 +37,7 @@ struct OwnReach::Impl : std::enable_shared_from_this<OwnReach::Impl> {
         , clock(c)
         , self(std::move(me))
         , hooks(std::move(k))
-        , wall(c.now_ms())
-        , monotonic(c.monotonic_ms())
+        , asleep(c.monotonic_ms() - c.awake_ms())
     {
     }
 
@@ -137,16 +137,11 @@ struct OwnReach::Impl : std::enable_shared_from_this<OwnReach::Impl> {
             [](Result<void>) {});
     }
 
-    // CLOCK_MONOTONIC stands still while the machine sleeps, the wall clock does not.
     void look_at_clocks()
     {
-        const int64_t wall_now = clock.now_ms();
-        const int64_t monotonic_now = clock.monotonic_ms();
-        const int64_t slept = (wall_now - wall) - (monotonic_now - monotonic);
-        wall = wall_now;
-        monotonic = monotonic_now;
-        if (slept >= limits::kReachSuspendMs) {
-            plan.resumed(monotonic_now);
+        const int64_t asleep_now = clock.monotonic_ms() - clock.awake_ms();
+        if (asleep_now - std::exchange(asleep, asleep_now) >= limits::kReachSuspendMs) {
+            plan.resumed(clock.monotonic_ms());
             plan_next();
         }
         if (!stopping)

@@ -19,6 +19,7 @@ struct TestClock : bivouac::Clock {
     std::atomic<int64_t> now{1'700'000'000'000};
     int64_t now_ms() override { return now; }
     int64_t monotonic_ms() override { return now; }
+    int64_t awake_ms() override { return now; }
 };
 
 struct TestStore {

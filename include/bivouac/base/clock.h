@@ -11,7 +11,8 @@ class Clock {
 public:
     virtual ~Clock() = default;
     virtual int64_t now_ms() = 0;        // UTC, milliseconds since 1970; may jump when the clock is set
-    virtual int64_t monotonic_ms() = 0;  // never goes back; for deadlines and waits
+    virtual int64_t monotonic_ms() = 0;  // never goes back; for deadlines and waits; goes on while the machine sleeps
+    virtual int64_t awake_ms() = 0;      // as monotonic_ms, but stands still while the machine sleeps
 };
 
 Clock& system_clock();

@@ -66,7 +66,7 @@ constexpr int64_t kReachLostMs = 3 * 60'000;         // while it is lost
 constexpr int64_t kReachAfterRepairMs = 15'000;      // after the onion was published again
 constexpr int64_t kReachRepairApartMs = 15 * 60'000;
 constexpr int64_t kReachTimeoutMs = 120'000;
-constexpr int64_t kReachSuspendMs = 60'000;          // a jump of the clock by more was a sleep
+constexpr int64_t kReachSuspendMs = 60'000;          // a sleep of the machine that is worth a look
 constexpr int64_t kReachClockLookMs = 10'000;
 
 // Work for strangers at one time.
