@@ -42,7 +42,7 @@ int main(int argc, char** argv)
     app.set_version_flag("--version", std::string("bivouac ") + BIVOUAC_VERSION);
     for (auto add : {cli::add_init, cli::add_run, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
                      cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
-                     cli::add_following, cli::add_catch_up, cli::add_door, cli::add_group, cli::add_audience,
+                     cli::add_following, cli::add_catch_up, cli::add_door, cli::add_group, cli::add_invite, cli::add_audience,
                      cli::add_deliveries, cli::add_stop, cli::add_app, cli::add_onion_key})
         add(app, context);
 #ifdef BIVOUAC_CONFORMANCE

@@ -12,6 +12,7 @@ int status_of(ErrorKind kind)
     case ErrorKind::Invalid: return 400;
     case ErrorKind::Unauthorized: return 401;
     case ErrorKind::Forbidden: return 403;
+    case ErrorKind::Gone: return 410;
     case ErrorKind::Conflict: return 400;  // the protocol has no 409 (section 2.6)
     case ErrorKind::TooLarge: return 413;
     case ErrorKind::TooMany: return 429;
@@ -49,6 +50,7 @@ net::HttpResponse error_response(const Error& error)
     case ErrorKind::NotFound: return error_response(status, "Not Found");
     case ErrorKind::Unauthorized: return error_response(status, "Unauthorized");
     case ErrorKind::Forbidden: return error_response(status, "Forbidden");
+    case ErrorKind::Gone: return error_response(status, "No longer valid");
     case ErrorKind::TooMany: return error_response(status, "Too many requests");
     case ErrorKind::NoSpace: return error_response(status, "Insufficient storage");
     case ErrorKind::Unavailable: return error_response(status, "Try again later");

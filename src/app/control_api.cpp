@@ -161,6 +161,10 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return group(query);
         if (route == "POST /groups")
             return change_group(TRY(body()));
+        if (route == "GET /invites")
+            return invites();
+        if (route == "POST /invites")
+            return change_invites(TRY(body()));
         if (route == "GET /audience")
             return audience(query);
         if (route == "GET /deliveries")

@@ -9,6 +9,7 @@
 #include <bivouac/net/http_message.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/store/store.h>
+#include <bivouac/tent/follow_message.h>
 #include <bivouac/tent/self.h>
 
 #include "status_board.h"
@@ -35,6 +36,11 @@ private:
     Result<Json> feed(std::string_view query);
     Result<Json> show(std::string_view query);
     Result<net::HttpResponse> attachment(std::string_view query);
+    struct Wish {
+        std::string entity;
+        tent::FollowMessage message;
+    };
+    Result<Wish> wish_in(const Json& body);
     Result<Json> follow(const Json& body);
     Result<Json> unfollow(const Json& body);
     Result<Json> follower_json(store::ReadTx& tx, const store::Relationship& relationship);
@@ -48,6 +54,8 @@ private:
     Result<Json> groups();
     Result<Json> group(std::string_view query);
     Result<Json> change_group(const Json& body);
+    Result<Json> invites();
+    Result<Json> change_invites(const Json& body);
     Result<Json> audience(std::string_view query);
     Result<Json> deliveries(std::string_view query);
     Result<Json> change_deliveries(const Json& body);

@@ -21,8 +21,6 @@ namespace bivouac::app {
 
 namespace {
 
-constexpr size_t kNoteCharacters = 500;
-
 Json following_json(const tent::Self& self, const store::Relationship& r)
 {
     Json out = {{"entity", r.peer},
@@ -33,6 +31,18 @@ Json following_json(const tent::Self& self, const store::Relationship& r)
     if (!r.last_problem.empty() && (r.following == "connecting" || r.following == "refused"))
         out["problem"] = r.last_problem;
     return out;
+}
+
+// Why the last form of our wish was not taken. What the peer's queue met later says nothing about that.
+Result<std::string> refusal_of(store::ReadTx& tx, const tent::Self& self, const store::Relationship& r)
+{
+    if (r.following_post.empty())
+        return std::string();
+    store::LedgerFilter filter;
+    filter.post = r.following_post;
+    filter.peer = r.peer;
+    auto last = TRY(store::load_ledger(tx, self.id, filter, 0, 1));
+    return last.empty() || last[0].state != "refused" ? std::string() : last[0].problem;
 }
 
 Json group_json(const tent::Group& group)
@@ -70,13 +80,10 @@ Json catch_up_json(const store::CatchUp& c)
 
 Result<Json> ControlApi::follow(const Json& body)
 {
-    std::string entity = TRY(entity_in(body));
-    std::string note = body.contains("note") ? TRY(string_member(body, "note")) : std::string();
-    if (code_points(note) > kNoteCharacters)
-        return fail(ErrorKind::Invalid, "a note holds at most 500 characters");
+    auto wish = TRY(wish_in(body));
     auto relationship = TRY(store_.write([&](store::WriteTx& tx) {
         tx.after_commit([this] { hooks_.posted(); });
-        return tent::follow(tx, self_, entity, note);
+        return tent::follow(tx, self_, wish.entity, wish.message);
     }));
     return Json({{"following", following_json(self_, relationship)}});
 }
@@ -361,6 +368,8 @@ Result<Json> ControlApi::following()
             if (r.following.empty())
                 continue;
             Json one = following_json(self_, r);
+            if (std::string why = TRY(refusal_of(tx, self_, r)); !why.empty())
+                one["problem"] = std::move(why);
             one["caught_up_at"] = caught_up[r.peer] == 0 ? Json() : Json(caught_up[r.peer]);
             list.push_back(std::move(one));
         }

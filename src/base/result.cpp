@@ -10,6 +10,7 @@ std::string_view error_kind_name(ErrorKind kind)
     case ErrorKind::Invalid: return "invalid";
     case ErrorKind::Unauthorized: return "unauthorized";
     case ErrorKind::Forbidden: return "forbidden";
+    case ErrorKind::Gone: return "gone";
     case ErrorKind::Conflict: return "conflict";
     case ErrorKind::TooLarge: return "too large";
     case ErrorKind::TooMany: return "too many";

@@ -35,6 +35,7 @@ void add_following(CLI::App& app, Context& context);
 void add_catch_up(CLI::App& app, Context& context);
 void add_door(CLI::App& app, Context& context);
 void add_group(CLI::App& app, Context& context);
+void add_invite(CLI::App& app, Context& context);
 void add_audience(CLI::App& app, Context& context);
 void add_deliveries(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // follow, unfollow, followers, following.
 #include <chrono>
+#include <iostream>
 #include <memory>
+#include <string>
 #include <set>
 #include <thread>
 
@@ -89,13 +91,18 @@ void add_follow(CLI::App& app, Context& context)
     auto entity = std::make_shared<std::string>();
     auto note = std::make_shared<std::string>();
     auto* verb = add_verb(app, context, "follow", "Ask to follow an entity. She decides; see: bivouac following");
-    verb->add_option("entity", *entity, "Her address: http://<56 letters and digits>.onion")
+    verb->add_option("entity", *entity, "Her address: http://<56 letters and digits>.onion, or the link of an invite from her; "
+                                        "-: from standard input")
         ->required()
-        ->type_name("ENTITY");
+        ->type_name("ENTITY|LINK");
     verb->add_option("--note", *note, "What she should know when she decides, at most 500 characters")->type_name("TEXT");
     verb->callback([&context, entity, note] {
         context.action = [&context, entity, note]() -> Result<void> {
-            Json answer = TRY(tell(context, "/follow", {{"entity", *entity}, {"note", *note}}));
+            // A link on the command line can be seen by whoever lists this machine's processes.
+            std::string line = *entity;
+            if (line == "-" && !std::getline(std::cin, line))
+                return fail(ErrorKind::Invalid, "there is nothing on standard input");
+            Json answer = TRY(tell(context, "/follow", {{"entity", line}, {"note", *note}}));
             if (context.json)
                 return {};
             const Json& following = answer["following"];

@@ -11,7 +11,9 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/catch_up.h>
 #include <bivouac/tent/delivery_failure.h>
+#include <bivouac/tent/invites.h>
 #include <bivouac/tent/publish.h>
+#include <bivouac/tent/relationships.h>
 
 #include <map>
 #include <set>
@@ -386,6 +388,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         }
         Outcome outcome = outcome_of(response->status);
         problem.problem = "answered " + std::to_string(response->status);
+        if (response->status == 410 && tent::carries_invite(step.post))
+            problem.problem = tent::kInviteRefused;
         if (outcome != Outcome::Done)
             co_return outcome;
         std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
@@ -575,6 +579,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
                 TRY(tent::missed_page_failed(tx, step.catch_up, problem, false, limits::kCatchUpEveryMs));
             else {
                 TRY(store::end_delivery(tx, step.delivery.id, "refused", problem));
+                TRY(tent::refused(tx, self, id.second, step.post));
                 TRY(tell_of_end(tx, self, id.second, step.delivery.version_row, failure.reason));
             }
             return true;

@@ -17,6 +17,7 @@ const char* const kMigrations[] = {
 #include "sql_0006_vetting.h"
 #include "sql_0007_catch_up.h"
 #include "sql_0008_reachability.h"
+#include "sql_0009_invites.h"
 };
 
 }  // namespace

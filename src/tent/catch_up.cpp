@@ -98,6 +98,7 @@ Result<bool> take_missed(store::WriteTx& tx, const Self& self, const std::string
     case ErrorKind::TooMany:
     case ErrorKind::TooLarge:
     case ErrorKind::NotFound:
+    case ErrorKind::Gone:
     case ErrorKind::Conflict: break;
     default: return std::move(received).error();
     }

@@ -10,6 +10,8 @@
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/tent/follow_message.h>
+#include <bivouac/tent/invites.h>
 #include <bivouac/tent/notifications.h>
 #include <bivouac/tent/receive.h>
 #include <bivouac/tent/relationships.h>
@@ -56,15 +58,26 @@ Result<void> on_delete(store::WriteTx& tx, const Self& self, const Post& post)
     return {};
 }
 
-// A few lines of plain text, whatever was sent.
-std::string clean_note(const std::string& message)
+// Nothing of a wish is kept that comes with an invite which is worth nothing to her; who is approved needs none.
+Result<bool> admit(store::WriteTx& tx, const Self& self, store::Relationship& peer, const FollowMessage& message)
 {
-    std::string out;
-    for (unsigned char c : message.substr(0, limits::kNoteBytes))
-        out += c >= 0x20 || c == '\n' ? static_cast<char>(c) : ' ';
-    while (!out.empty() && !is_valid_utf8(out))  // cut inside a character
-        out.pop_back();
-    return out;
+    auto admission = TRY(redeem_invite(tx, self, peer, message.invite));
+    if (!admission && peer.follower == "approved")
+        return false;
+    if (!admission)
+        return fail(ErrorKind::Gone, "the invite is not valid");
+    if (peer.follower.empty()) {
+        peer.follower = "pending";
+        peer.follower_since = tx.now_ms();
+    }
+    if (!message.note.empty())
+        peer.note = message.note;
+    TRY(store::save_relationship(tx, peer));
+    std::vector<std::string> groups;
+    if (!admission->group.empty())
+        groups.push_back(admission->group);
+    TRY(approve(tx, self, peer.peer, groups));
+    return true;
 }
 
 Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& post, store::Relationship& peer)
@@ -79,7 +92,10 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
     // Every server subscribes to the meta posts of those it knows: that is no wish to follow.
     if (selector != kAllTypes && type_matches(selector, type::kMeta))
         return {};
-    const std::string note = clean_note(post.version.message);
+    const FollowMessage message = parse_follow_message(post.version.message);
+    const std::string& note = message.note;
+    if (!message.invite.empty() && TRY(admit(tx, self, peer, message)))
+        return {};
     if (!peer.follower.empty()) {
         // Denied, removed and blocked stay so; approved needs no second question. What she says now is what counts.
         if (!note.empty() && note != peer.note && peer.follower != "blocked") {

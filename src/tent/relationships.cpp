@@ -149,6 +149,25 @@ Result<void> publish_relationship(store::WriteTx& tx, const Self& self, const st
     return store::enqueue_delivery(tx, self.id, relationship.peer, version, order);
 }
 
+// The wish to follow once more, as a new version: should the invite be worth nothing, the wish stands as it was.
+Result<void> say_again(store::WriteTx& tx, const Self& self, const store::Relationship& relationship,
+                       const std::string& message)
+{
+    const int64_t row = TRY(store::find_version(tx, self.id, self.entity, relationship.following_post, ""));
+    auto current = TRY(store::load_version(tx, row));
+    if (!current || current->version.message == message)
+        return {};
+    Post draft = draft_for(relationship.peer, current->type.c_str());
+    draft.id = current->id;
+    draft.content = current->content;
+    draft.version.message = message;
+    Parent parent;
+    parent.version = current->version.id;
+    draft.version.parents.push_back(std::move(parent));
+    TRY(publish(tx, self, std::move(draft)));
+    return {};
+}
+
 Result<store::Relationship> asked_to_follow(store::ReadTx& tx, const Self& self, const std::string& entity)
 {
     auto known = TRY(store::find_relationship(tx, self.id, entity));
@@ -175,18 +194,22 @@ Result<std::string> peer_entity(std::string_view text)
 }
 
 Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity,
-                                   const std::string& message)
+                                   const FollowMessage& message)
 {
     auto relationship = TRY(relationship_with(tx, self, entity));
+    const std::string said = write_follow_message(message);
     // Who was refused, or has something new to say, asks again.
-    if (relationship.following == "refused" || (!message.empty() && relationship.following == "requested")) {
+    const bool invited = !message.invite.empty();
+    if (relationship.following == "refused" || (!said.empty() && !invited && relationship.following == "requested")) {
         TRY(unfollow(tx, self, entity));
         relationship = TRY(relationship_with(tx, self, entity));
     }
+    if (!relationship.following.empty() && invited)
+        TRY(say_again(tx, self, relationship, said));
     if (!relationship.following.empty())
         return relationship;
     Post draft = draft_for(entity, type::kSubscriptionAll);
-    draft.version.message = message;
+    draft.version.message = said;
     draft.content = Json({{"type", kAllTypes}}).dump();
     TRY(subscribe(tx, self, std::move(draft)));
     return relationship_with(tx, self, entity);
@@ -521,6 +544,22 @@ Result<void> delivered(store::WriteTx& tx, const Self& self, const std::string& 
     relationship.following = "requested";
     TRY(store::save_relationship(tx, relationship));
     return store::want_catch_up(tx, self.id, peer, store::Begin::Anew);
+}
+
+Result<void> refused(store::WriteTx& tx, const Self& self, const std::string& peer, const Post& post)
+{
+    auto relationship = TRY(relationship_with(tx, self, peer));
+    if (relationship.following != "connecting" || relationship.following_post != post.id)
+        return {};
+    relationship.following = "refused";
+    return store::save_relationship(tx, relationship);
+}
+
+bool carries_invite(const Post& post)
+{
+    auto parsed = parse_type(post.type);
+    return parsed.ok() && parsed->base == type::kSubscriptionBase &&
+           !parse_follow_message(post.version.message).invite.empty();
 }
 
 Result<void> make_followers_group(store::WriteTx& tx, const Self& self)

@@ -17,6 +17,7 @@ enum class ErrorKind {
     Invalid,       // the input is wrong; the detail says what, and may reach the wire
     Unauthorized,  // credentials are needed
     Forbidden,     // credentials are there and do not suffice
+    Gone,          // what was offered once is over: to strangers one answer, whatever the reason
     Conflict,      // the state does not allow it (already there, already running)
     TooLarge,      // over a limit in limits.h
     TooMany,       // over a rate or a quota: try later

@@ -76,6 +76,9 @@ constexpr int64_t kHeldPostsPerPeer = 50;
 // Followers waiting at the desk; further ones are told to come back later.
 constexpr size_t kNoteBytes = 2000;  // of what is said with a wish to follow
 constexpr int64_t kPendingFollowers = 1000;
+constexpr int64_t kOpenInvites = 1000;
+constexpr int64_t kInviteUses = 1000;  // people by one link
+constexpr int64_t kInviteLifetimeMs = 365LL * 24 * 3600 * 1000;
 
 constexpr size_t kPeersAtOnce = 64;  // deliveries under way to different peers
 

@@ -10,6 +10,7 @@
 #include <bivouac/model/post.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/store/transaction.h>
+#include <bivouac/tent/follow_message.h>
 #include <bivouac/tent/self.h>
 
 namespace bivouac::tent {
@@ -21,9 +22,9 @@ Result<std::string> peer_entity(std::string_view text);
 std::optional<std::string> peer_host(std::string_view entity);
 
 // --- following ---
-// `message` goes with the wish (version.message of the subscription).
+// `message` goes with the wish (tent/follow_message.h). An invite goes after a wish that is under way already, too.
 Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity,
-                                   const std::string& message = "");
+                                   const FollowMessage& message = {});
 Result<void> unfollow(store::WriteTx& tx, const Self& self, const std::string& entity);
 
 // An app follows by a subscription post of its own (section 7.4): stored, in force, on its way to its target. A
@@ -90,6 +91,10 @@ Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& the
 
 // A version of ours reached the peer: a subscription becomes "requested".
 Result<void> delivered(store::WriteTx& tx, const Self& self, const std::string& peer, const Post& post);
+// The peer will never take it: a wish to follow that never reached her is "refused".
+Result<void> refused(store::WriteTx& tx, const Self& self, const std::string& peer, const Post& post);
+// Is this a wish to follow that came with an invite?
+bool carries_invite(const Post& post);
 
 // The group behind the audience "followers"; made once, at init.
 Result<void> make_followers_group(store::WriteTx& tx, const Self& self);
