@@ -9,7 +9,7 @@
 
 namespace bivouac {
 
-// Milliseconds. Invalid for anything but a whole number above 0 and one of m, h, d, w, and beyond a hundred years.
+// Milliseconds. Invalid for anything but a whole number above 0 and one of s, m, h, d, w, and beyond a hundred years.
 Result<int64_t> parse_duration(std::string_view text);
 
 }  // namespace bivouac

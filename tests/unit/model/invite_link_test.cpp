@@ -52,10 +52,11 @@ TEST_CASE("invite links: one that was cut or changed is refused, in words that d
 
 TEST_CASE("durations: a number and a unit")
 {
+    CHECK(*parse_duration("90s") == 90'000);
     CHECK(*parse_duration("30m") == 30 * 60'000);
     CHECK(*parse_duration("12h") == 12 * 3'600'000);
     CHECK(*parse_duration("7d") == 7 * 86'400'000LL);
     CHECK(*parse_duration("2w") == 14 * 86'400'000LL);
-    for (const char* bad : {"", "d", "7", "0d", "-1d", "+1d", "1.5h", "7 d", "d7", "7dd", "7s", "99999999999999999999d", "9999999d"})
+    for (const char* bad : {"", "d", "7", "0d", "-1d", "+1d", "1.5h", "7 d", "d7", "7dd", "7y", "99999999999999999999d", "9999999d"})
         CHECK(!parse_duration(bad).ok());
 }
