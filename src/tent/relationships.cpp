@@ -130,12 +130,13 @@ void take_theirs(store::Relationship& relationship, const TheirSide& theirs)
 }
 
 // Our relationship post with a new fragment, as a new version (section 7.1). It is delivered by its mention.
+enum class Say { News, Again };  // Again: also when the newest version says it already
 Result<void> publish_relationship(store::WriteTx& tx, const Self& self, const store::Relationship& relationship,
-                                  const char* type, store::Order order = store::Order::InTurn)
+                                  const char* type, store::Order order = store::Order::InTurn, Say say = Say::News)
 {
     int64_t row = TRY(store::find_version(tx, self.id, self.entity, relationship.our_post, ""));
     auto current = TRY(store::load_version(tx, row));
-    if (!current || current->type == type)
+    if (!current || (current->type == type && say == Say::News))
         return {};
     Post draft = draft_for(relationship.peer, type);
     draft.id = current->id;
@@ -356,7 +357,8 @@ Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& en
     TRY(join_group(tx, self, self.followers_group, entity));
     // What she left with us while she waited shows from now on, its attachments too.
     TRY(store::enqueue_missing_fetches(tx, self.id, entity, static_cast<int64_t>(limits::kAttachmentBytes)));
-    return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber);
+    // Who left and came again has taken note of what was said before.
+    return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber, store::Order::InTurn, Say::Again);
 }
 
 Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity)

@@ -161,6 +161,9 @@ TEST_CASE("invites: the same entity again uses nothing")
     REQUIRE(door.use(made, door.bob, "sub3").ok());
     CHECK(door.follower_state(door.bob) == "approved");
     CHECK(door.listed(made.invite.id).used.size() == 2);
+    // And she is told so once more (section 7.1).
+    auto waiting = door.waiting(door.bob);
+    CHECK(std::count(waiting.begin(), waiting.end(), type::kRelationshipSubscriber) == 2);
 }
 
 TEST_CASE("invites: whoever waits or was denied is approved by one, and by none that is older than the decision")
