@@ -471,6 +471,40 @@ Result<int64_t> next_received_at(ReadTx& tx, int64_t owner)
     return newest > tx.now_ms() + kFarMs ? tx.now_ms() : std::max(tx.now_ms(), newest + 1);
 }
 
+Result<std::optional<int64_t>> late_received_at(ReadTx& tx, int64_t owner, const Post& post)
+{
+    Json parents = Json::array();
+    for (const auto& parent : post.version.parents)
+        parents.push_back(parent.version);
+    auto select = tx.prepare(R"(
+        WITH RECURSIVE
+          mine (id, version_id, published_at, received_at) AS MATERIALIZED (
+            SELECT v.id, v.version_id, v.published_at, v.received_at
+            FROM names n JOIN posts p ON p.owner = :owner AND p.author = n.id AND p.public_id = :post
+            JOIN versions v ON v.post = p.id WHERE n.entity = :author),
+          above (id, version_id) AS (
+            SELECT m.id, m.version_id FROM parents p JOIN mine m ON m.id = p.version WHERE p.parent_version = :version
+            UNION SELECT m.id, m.version_id FROM above a JOIN parents p ON p.parent_version = a.version_id
+            JOIN mine m ON m.id = p.version),
+          below (id) AS (
+            SELECT m.id FROM mine m WHERE m.version_id IN (SELECT value FROM json_each(:parents))
+            UNION SELECT m.id FROM below b JOIN parents p ON p.version = b.id
+            JOIN mine m ON m.version_id = p.parent_version)
+        SELECT min(received_at) FROM mine
+        WHERE id IN (SELECT id FROM above)
+           OR (published_at > :published_at AND id NOT IN (SELECT id FROM below)))");
+    select.bind(":owner", owner)
+        .bind(":author", post.entity)
+        .bind(":post", post.id)
+        .bind(":version", post.version.id)
+        .bind(":published_at", post.version.published_at)
+        .bind(":parents", parents.dump());
+    if (!TRY(select.step()) || select.is_null(0))
+        return std::optional<int64_t>();
+    // When it was published is also the order of several that come late.
+    return std::optional<int64_t>(std::max<int64_t>(0, std::min(select.integer(0) - 1, post.version.published_at)));
+}
+
 Result<void> add_group_member(WriteTx& tx, int64_t owner, std::string_view group_post, std::string_view member,
                               std::string_view member_post)
 {

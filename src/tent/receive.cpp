@@ -209,6 +209,12 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         if (TRY(store::count_versions_by(tx, self.id, peer)) >= limits::kHeldPostsPerPeer)
             return fail(ErrorKind::TooMany, "too many posts from somebody who is not approved");
     }
+    // Relationships and subscriptions are never pulled, so they come in order; what their clock says does not count.
+    std::optional<int64_t> late;
+    if (base != type::kRelationshipBase && base != type::kSubscriptionBase)
+        late = TRY(store::late_received_at(tx, self.id, post));
+    if (late)
+        post.version.received_at = *late;
     TRY(notify_apps(tx, self, post, TRY(store::insert_version(tx, self.id, post))));
     out.stored = true;
 
@@ -216,7 +222,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         TRY(on_delete(tx, self, post));
     else if (base == type::kSubscriptionBase)
         TRY(on_subscription(tx, self, post, relationship));
-    else if (base == type::kMetaBase)
+    else if (base == type::kMetaBase && !late)
         TRY(on_meta(tx, post, relationship));
     else if (base == type::kRelationshipBase)
         TRY(on_relationship(tx, self, post, relationship));

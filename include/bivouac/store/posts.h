@@ -71,6 +71,11 @@ Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view au
 // behind what some post says.
 Result<int64_t> next_received_at(ReadTx& tx, int64_t owner);
 
+// A version of somebody else's post that comes after a newer one (catching up brings the newest, deliveries that waited
+// bring what was before it) must not become the latest (section 2.6): the time of reception that puts it below, or nothing
+// when it goes on top. Below whatever descends from it; below what was published later, unless it descends from that.
+Result<std::optional<int64_t>> late_received_at(ReadTx& tx, int64_t owner, const Post& post);
+
 Result<void> add_group_member(WriteTx& tx, int64_t owner, std::string_view group_post, std::string_view member,
                               std::string_view member_post);
 // The member post that made her a member, now no longer; empty when she was none.

@@ -3,6 +3,8 @@
 
 #include <bivouac/model/limits.h>
 
+#include <algorithm>
+
 #include "tent_fixture.h"
 
 using namespace bivouac;
@@ -198,4 +200,76 @@ TEST_CASE("a meta post must stay with its entity")
     meta.version.id = version_id_of(meta);
     REQUIRE(home.deliver(meta).ok());
     CHECK(home.relationship(home.bob).servers == content["servers"].dump());
+}
+
+TEST_CASE("the newest version stays the latest, in whatever order versions come (section 2.6)")
+{
+    // What is tried: dates as they should be, and dates that a wrong clock gave (only the parents are right).
+    for (bool clock_is_right : {true, false}) {
+        std::vector<int> order = {0, 1, 2, 3};
+        do {
+            // Without right dates an order is known only where every version comes with its parent or its child there.
+            bool joined = true;
+            for (size_t i = 1; i < order.size(); ++i)
+                joined = joined && std::any_of(order.begin(), order.begin() + long(i), [&](int before) {
+                             return std::abs(before - order[i]) == 1;
+                         });
+            if (!clock_is_right && !joined)
+                continue;
+            Home home;
+            home.know(home.bob);
+            home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.bob); });
+            std::vector<Post> chain;
+            for (int i = 0; i < 4; ++i) {
+                Post post = status_of(home, home.bob, "p1");
+                post.content = Json({{"text", "number " + std::to_string(i)}}).dump();
+                post.version.published_at += clock_is_right ? i * 1000 : -i * 1000;
+                if (i > 0) {
+                    Parent parent;
+                    parent.version = chain.back().version.id;
+                    post.version.parents.push_back(parent);
+                }
+                post.version.id = version_id_of(post);
+                chain.push_back(post);
+            }
+            home.clock.now += 3'600'000;
+            int newest = 0;
+            for (int i : order) {
+                home.clock.now += 1000;
+                REQUIRE(home.deliver(chain[size_t(i)]).ok());
+                newest = std::max(newest, i);
+                INFO("order ", order[0], order[1], order[2], order[3], ", now ", i, ", clock right: ", clock_is_right);
+                auto latest = home.store->read([&](store::ReadTx& tx) -> Result<std::optional<Post>> {
+                    return store::load_version(tx, TRY(store::find_version(tx, home.self.id, home.bob, "p1", "")));
+                });
+                CHECK((*latest)->version.id == chain[size_t(newest)].version.id);
+            }
+        } while (std::next_permutation(order.begin(), order.end()));
+    }
+}
+
+TEST_CASE("a profile that comes late changes nothing")
+{
+    Home home;
+    home.know(home.bob);
+    auto profile = [&](const char* url, int64_t when) {
+        Post meta = home.remote(home.bob, "meta", type::kMeta);
+        Json content = Json::parse(R"({"servers":[{"version":"0.3","preference":0,"urls":{}}]})");
+        for (const char* name : {"oauth_auth", "oauth_token", "posts_feed", "new_post", "post", "post_attachment",
+                                 "attachment", "batch", "server_info"})
+            content["servers"][0]["urls"][name] = home.bob + "/" + url + "/" + name;
+        content["entity"] = home.bob;
+        meta.content = content.dump();
+        meta.version.published_at = when;
+        meta.version.id = version_id_of(meta);
+        return meta;
+    };
+    REQUIRE(home.deliver(profile("new", home.clock.now)).ok());
+    const std::string servers = home.relationship(home.bob).servers;
+    auto late = home.deliver(profile("old", home.clock.now - 1));
+    REQUIRE(late.ok());
+    CHECK(late->stored);
+    CHECK(home.relationship(home.bob).servers == servers);
+    REQUIRE(home.deliver(profile("newer", home.clock.now + 1)).ok());
+    CHECK(home.relationship(home.bob).servers != servers);
 }
