@@ -16,6 +16,7 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/store/post_lists.h>
+#include <bivouac/store/strangers.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/audience.h>
 #include <bivouac/tent/meta.h>
@@ -202,11 +203,13 @@ Result<Json> ControlApi::status()
         store::OutboxCounts outbox;
         int64_t pending = 0;
         int64_t approved = 0;
+        store::StrangersToday strangers;
     };
     Counts counts = TRY(store_.read([&](store::ReadTx& tx) -> Result<Counts> {
         return Counts{TRY(store::count_outbox(tx, self_.id)),
                       TRY(store::count_followers(tx, self_.id, "pending")),
-                      TRY(store::count_followers(tx, self_.id, "approved"))};
+                      TRY(store::count_followers(tx, self_.id, "approved")),
+                      TRY(store::strangers_today(tx, self_.id))};
     }));
     const Status status = board_.get();
     Json out = {
@@ -234,6 +237,11 @@ Result<Json> ControlApi::status()
           {"fetching", counts.outbox.fetching}}},
     };
     out["reach"] = reach_json(status.reach);
+    const store::StrangersToday& strangers = counts.strangers;
+    out["strangers_today"] = {{"contacts", strangers.contacts},
+                              {"posts", strangers.posts},
+                              {"bytes", strangers.bytes},
+                              {"refused", tent::strangers_are_refused(strangers, counts.pending)}};
     out["tor"]["proof_of_work"] = status.tor.pow;
     if (!status.tor.version.empty())
         out["tor"]["version"] = status.tor.version;

@@ -149,8 +149,12 @@ Result<Json> ControlApi::followers(std::string_view query)
 
 Result<Json> ControlApi::decide(const Json& body)
 {
-    std::string entity = TRY(entity_in(body));
     std::string action = TRY(string_member(body, "action"));
+    if (action == "deny-all") {
+        auto denied = TRY(store_.write([&](store::WriteTx& tx) { return tent::deny_all(tx, self_); }));
+        return Json({{"denied", denied}});
+    }
+    std::string entity = TRY(entity_in(body));
     auto groups = TRY(list_in(body, "groups"));
     return store_.write([&](store::WriteTx& tx) -> Result<Json> {
         Json out = Json::object();
@@ -173,7 +177,7 @@ Result<Json> ControlApi::decide(const Json& body)
         } else if (action == "verify" || action == "unverify") {
             TRY(tent::verify(tx, self_, entity, action == "verify"));
         } else {
-            return fail(ErrorKind::Invalid, "the action is approve, deny, block, unblock, remove, verify or unverify");
+            return fail(ErrorKind::Invalid, "the action is approve, deny, deny-all, block, unblock, remove, verify or unverify");
         }
         tx.after_commit([this] { hooks_.posted(); });
         auto now = TRY(store::find_relationship(tx, self_.id, entity));

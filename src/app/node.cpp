@@ -186,6 +186,7 @@ Result<void> Node::Impl::build()
     for (const auto& entity : entities)
         selves.push_back(tent::Self::of(entity));
     relay = std::make_unique<relay::Relay>(loop, store(), *http, clock, config.data_directory, selves);
+    relay->set_patience(config.patience_days * 24 * 3600'000);
 
     api::Hooks hooks;
     hooks.posted = [this] { relay->wake(); };

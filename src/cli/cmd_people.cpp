@@ -136,6 +136,7 @@ void add_followers(CLI::App& app, Context& context)
         size_t limit = 100;
         std::vector<std::string> groups;
         bool undo = false;
+        bool all_waiting = false;
     };
     auto options = std::make_shared<Options>();
     auto* verb = add_verb(app, context, "followers",
@@ -162,14 +163,26 @@ void add_followers(CLI::App& app, Context& context)
           Action{"verify", "Note that you have compared the safety phrase with her, by voice.", "noted as compared"}}) {
         const std::string name = action.name;
         auto* sub = add_verb(*verb, context, name, action.help);
-        sub->add_option("entity", options->entity, "Her address")->required()->type_name("ENTITY");
+        auto* entity = sub->add_option("entity", options->entity, "Her address")->type_name("ENTITY");
+        entity->required(name != "deny");
+        if (name == "deny")
+            sub->add_flag("--all-waiting", options->all_waiting, "Everybody who waits, after a flood; each can still be approved")
+                ->excludes(entity);
         if (name == "approve")
             sub->add_option("--group", options->groups, "Into this group, too (may be repeated)")
                 ->type_name("GROUP")->expected(1)->take_all();
         if (name == "verify")
             sub->add_flag("--undo", options->undo, "Take it back");
-        sub->callback([&context, options, action] {
+        sub->callback([&context, options, action, entity] {
+            if (entity->count() == 0 && !options->all_waiting)
+                throw CLI::RequiredError("entity");
             context.action = [&context, options, action]() -> Result<void> {
+                if (options->all_waiting) {
+                    Json answer = TRY(tell(context, "/followers", {{"action", "deny-all"}}));
+                    if (!context.json)
+                        print(std::to_string(answer["denied"].get<int64_t>()) + " denied; they are not told");
+                    return {};
+                }
                 const std::string what = options->undo ? "unverify" : action.name;
                 Json answer = TRY(tell(context, "/followers", {{"action", what}, {"entity", options->entity},
                                                                {"groups", options->groups}}));

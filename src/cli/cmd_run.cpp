@@ -80,6 +80,10 @@ void add_run(CLI::App& app, Context& context)
                      "Take attachments of up to MIB mebibytes, from apps and from the command line (default 100)")
         ->type_name("MIB")
         ->check(CLI::Range(1, 4096));
+    verb->add_option("--patience", config.patience_days,
+                     "Try deliveries for this many days before giving up (default 14)")
+        ->type_name("DAYS")
+        ->check(CLI::Range(1, 365));
     verb->add_flag("--log-names", options->log_names, "Write entities into the log (off: the log names nobody)");
     verb->add_flag("-v,--verbose", options->verbose, "Log more");
     verb->callback([&context, options, local] {

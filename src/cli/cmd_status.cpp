@@ -87,6 +87,13 @@ void print_status(const Json& s)
         print("local API   " + s["local_api"].get<std::string>());
     print("followers   " + std::to_string(s["followers"].get<int64_t>()) + " approved, " +
           std::to_string(s["pending_followers"].get<int64_t>()) + " waiting for your decision");
+    const Json& strangers = s["strangers_today"];
+    if (strangers["contacts"].get<int64_t>() > 0 || strangers["posts"].get<int64_t>() > 0)
+        print("strangers   today: " + std::to_string(strangers["contacts"].get<int64_t>()) + " made themselves known, " +
+              std::to_string(strangers["posts"].get<int64_t>()) + " posts of theirs are held");
+    if (strangers["refused"].get<bool>())
+        print("            That is the limit: further ones are told to come back. Somebody may be flooding you; see: "
+              "bivouac followers deny --all-waiting");
     const Json& outbox = s["outbox"];
     print("outbox      " + std::to_string(outbox["waiting"].get<int64_t>()) + " waiting, " +
           std::to_string(outbox["delivered"].get<int64_t>()) + " delivered, " +

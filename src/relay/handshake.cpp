@@ -210,7 +210,7 @@ Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string pee
     co_return co_await write_to<bool>(hands.loop, hands.store, finish);
 }
 
-Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request)
+Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request, size_t& strangers)
 {
     const tent::Self self = request.self;
     auto body = post_from_json(request.body);
@@ -229,18 +229,27 @@ Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest requ
         !tent::peer_host(initial.entity))
         co_return error_response(400, "Invalid relationship post!");
 
-    // Somebody we blocked is refused before we talk to her.
-    std::function<Result<bool>(store::WriteTx&)> ask = [&](store::WriteTx& tx) -> Result<bool> {
+    // Somebody we blocked is refused before we talk to her, and so is a stranger too many.
+    enum class Who { Known, Stranger, Blocked, TooMany };
+    std::function<Result<Who>(store::WriteTx&)> ask = [&](store::WriteTx& tx) -> Result<Who> {
         auto known = TRY(store::find_relationship(tx, self.id, initial.entity));
-        return known && known->follower == "blocked";
+        if (known)
+            return known->follower == "blocked" ? Who::Blocked : Who::Known;
+        const auto today = TRY(store::strangers_today(tx, self.id));
+        return today.contacts >= limits::kStrangersPerDay ? Who::TooMany : Who::Stranger;
     };
-    auto blocked = co_await write_to<bool>(hands.loop, hands.store, ask);
-    if (!blocked.ok())
+    auto who = co_await write_to<Who>(hands.loop, hands.store, ask);
+    if (!who.ok())
         co_return error_response(503, "Unavailable");
-    if (*blocked)
+    if (*who == Who::Blocked)
         co_return error_response(403, "Forbidden");
-
+    if (*who == Who::TooMany)
+        co_return error_response(429, "Try again later");
+    if (*who == Who::Stranger && strangers >= limits::kInboundHandshakes)
+        co_return error_response(503, "Try again later");
+    strangers += *who == Who::Stranger ? 1 : 0;
     auto theirs = co_await verify_initiator(hands, self, initial.entity, initial.id, request.link);
+    strangers -= *who == Who::Stranger ? 1 : 0;
     if (!theirs.ok())
         co_return error_response(400, theirs.error().detail);
     // 6.
@@ -250,7 +259,8 @@ Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest requ
     };
     auto ours = co_await write_to<tent::OurSide>(hands.loop, hands.store, store_it);
     if (!ours.ok())
-        co_return error_response(ours.error().kind == ErrorKind::Forbidden ? 403 : 503, "Unavailable");
+        co_return error_response(ours.error().kind == ErrorKind::Forbidden ? 403
+                                 : ours.error().kind == ErrorKind::TooMany ? 429 : 503, "Unavailable");
     // 2'.
     net::HttpResponse response;
     response.body = Json({{"post", request.body}}).dump();

@@ -51,7 +51,8 @@ std::string credentials_url(const tent::Self& self, const std::string& hawk_id, 
 // apps about a failure.
 Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string peer, tent::FailureReason& reason);
 
-// 200, 400 (with tentd's words), 403 for a blocked entity.
-Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request);
+// 200, 400 (with tentd's words), 403 for a blocked entity; 429 or 503 when strangers had their share of today or of now.
+// `strangers`: how many of them are being answered.
+Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request, size_t& strangers);
 
 }  // namespace bivouac::relay

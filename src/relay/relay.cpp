@@ -156,6 +156,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     std::set<PeerId> running;
     std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
     size_t answering = 0;      // inbound handshakes
+    size_t strangers = 0;      // of them, of entities that were not known
+    int64_t patience_ms = limits::kDeliveryPatienceMs;
     std::set<PeerId> answering_peers;
     // Deliveries under way: since when (monotonic), and whether the peer contacted us meanwhile.
     struct Attempt {
@@ -216,7 +218,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     {
         const auto room = static_cast<int64_t>(limits::kPeersAtOnce + self->running.size());
         std::function<Result<Due>(store::WriteTx&)> ask = [room, self](store::WriteTx& tx) -> Result<Due> {
-            for (const auto& old : TRY(store::give_up_old(tx, limits::kDeliveryPatienceMs)))
+            for (const auto& old : TRY(store::give_up_old(tx, self->patience_ms)))
                 if (auto entity = self->entities.find(old.owner); entity != self->entities.end())
                     TRY(tell_of_end(tx, entity->second, old.peer, old.version_row, tent::FailureReason::Unreachable));
             Due due;
@@ -612,7 +614,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     static Task<void> answer(std::shared_ptr<Impl> impl, PeerId id, InitialRequest request,
                              std::function<void(net::HttpResponse)> respond)
     {
-        net::HttpResponse response = co_await answer_handshake(impl->hands(), std::move(request));
+        net::HttpResponse response = co_await answer_handshake(impl->hands(), std::move(request), impl->strangers);
         --impl->answering;
         impl->answering_peers.erase(id);
         respond(std::move(response));
@@ -802,7 +804,7 @@ void Relay::peer_seen(int64_t owner, std::string peer)
 void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpResponse)> respond)
 {
     PeerId id{request.self.id, request.url_entity};
-    bool busy = impl_->stopping || !impl_->has_proxy || impl_->answering >= limits::kInboundHandshakes;
+    bool busy = impl_->stopping || !impl_->has_proxy || impl_->answering >= limits::kInboundHandshakes + limits::kInboundHandshakesOfKnown;
     if (busy || !impl_->answering_peers.insert(id).second) {
         net::HttpResponse response;
         response.status = busy ? 503 : 429;
@@ -813,6 +815,11 @@ void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpR
     }
     ++impl_->answering;
     spawn(Impl::answer(impl_, id, std::move(request), std::move(respond)));
+}
+
+void Relay::set_patience(int64_t ms)
+{
+    impl_->patience_ms = ms;
 }
 
 void Relay::ask_remote(tent::RemoteRequest request, std::function<void(tent::RemoteAnswer)> done)

@@ -103,8 +103,10 @@ Result<std::vector<GivenUp>> give_up_old(WriteTx& tx, int64_t patience_ms)
     {
         auto select = tx.prepare(R"(
             SELECT d.id, d.owner, n.entity, d.version FROM deliveries d JOIN names n ON n.id = d.peer
-            WHERE d.state = 'waiting' AND d.created_at < :oldest LIMIT 200)");
-        select.bind(":oldest", oldest);
+            JOIN relationships r ON r.owner = d.owner AND r.peer = d.peer
+            WHERE d.state = 'waiting' AND d.created_at < :oldest AND r.failed_at > d.created_at + :patience
+            LIMIT 200)");
+        select.bind(":oldest", oldest).bind(":patience", patience_ms);
         while (TRY(select.step())) {
             ids.push_back(select.integer(0));
             out.push_back({select.integer(1), select.text(2), select.integer(3)});
@@ -114,8 +116,8 @@ Result<std::vector<GivenUp>> give_up_old(WriteTx& tx, int64_t patience_ms)
         auto update = tx.prepare("UPDATE deliveries SET state = 'given_up', ended_at = :now WHERE id = :id");
         TRY(update.bind(":now", tx.now_ms()).bind(":id", id).run());
     }
-    auto fetches = tx.prepare("DELETE FROM fetches WHERE created_at < :oldest");
-    TRY(fetches.bind(":oldest", oldest).run());
+    auto fetches = tx.prepare("DELETE FROM fetches WHERE created_at < :oldest AND failed_at > created_at + :patience");
+    TRY(fetches.bind(":oldest", oldest).bind(":patience", patience_ms).run());
     return out;
 }
 
@@ -143,11 +145,13 @@ Result<void> set_peer_wait(WriteTx& tx, int64_t owner, std::string_view peer, in
                            std::string_view problem)
 {
     auto update = tx.prepare(R"(
-        UPDATE relationships SET tries = :tries, next_try_at = :next, last_problem = :problem
+        UPDATE relationships SET tries = :tries, next_try_at = :next, last_problem = :problem,
+            failed_at = CASE WHEN :tries > 0 THEN :now ELSE failed_at END
         WHERE owner = :owner AND peer = (SELECT id FROM names WHERE entity = :peer))");
     return update.bind(":tries", tries)
         .bind(":next", next_try_at)
         .bind(":problem", problem)
+        .bind(":now", tx.now_ms())
         .bind(":owner", owner)
         .bind(":peer", peer)
         .run();
@@ -357,8 +361,8 @@ Result<void> end_fetch(WriteTx& tx, int64_t id)
 
 Result<void> postpone_fetch(WriteTx& tx, int64_t id, int64_t next_try_at)
 {
-    auto update = tx.prepare("UPDATE fetches SET tries = tries + 1, next_try_at = :next WHERE id = :id");
-    return update.bind(":next", next_try_at).bind(":id", id).run();
+    auto update = tx.prepare("UPDATE fetches SET tries = tries + 1, next_try_at = :next, failed_at = :now WHERE id = :id");
+    return update.bind(":next", next_try_at).bind(":now", tx.now_ms()).bind(":id", id).run();
 }
 
 }  // namespace bivouac::store

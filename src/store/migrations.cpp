@@ -18,6 +18,7 @@ const char* const kMigrations[] = {
 #include "sql_0007_catch_up.h"
 #include "sql_0008_reachability.h"
 #include "sql_0009_invites.h"
+#include "sql_0010_bounds.h"
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/store/strangers.h>
 #include <bivouac/tent/follow_message.h>
 #include <bivouac/tent/invites.h>
 #include <bivouac/tent/notifications.h>
@@ -208,6 +209,11 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         // Held: it shows once its author is approved (or followed). Bounded, and told, so nothing is lost.
         if (TRY(store::count_versions_by(tx, self.id, peer)) >= limits::kHeldPostsPerPeer)
             return fail(ErrorKind::TooMany, "too many posts from somebody who is not approved");
+        const auto today = TRY(store::strangers_today(tx, self.id));
+        const auto size = static_cast<int64_t>(body.dump().size());
+        if (today.posts >= limits::kHeldPostsPerDay || today.bytes + size > limits::kHeldBytesPerDay)
+            return fail(ErrorKind::TooMany, "too many posts from strangers today");
+        TRY(store::count_strangers(tx, self.id, {0, 1, size}));
     }
     // Relationships and subscriptions are never pulled, so they come in order; what their clock says does not count.
     std::optional<int64_t> late;

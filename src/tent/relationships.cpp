@@ -9,6 +9,7 @@
 #include <bivouac/store/credentials.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/store/strangers.h>
 #include <bivouac/tent/groups.h>
 #include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
@@ -499,11 +500,34 @@ Result<OurSide> initiate(store::WriteTx& tx, const Self& self, const std::string
     return OurSide{std::move(initial), hawk_id};
 }
 
+bool strangers_are_refused(const store::StrangersToday& today, int64_t pending)
+{
+    return today.contacts >= limits::kStrangersPerDay || today.posts >= limits::kHeldPostsPerDay ||
+           today.bytes >= limits::kHeldBytesPerDay || pending >= limits::kPendingFollowers;
+}
+
+Result<int64_t> deny_all(store::WriteTx& tx, const Self& self)
+{
+    int64_t denied = 0;
+    for (const auto& r : TRY(store::list_relationships(tx, self.id)))
+        if (r.follower == "pending") {
+            TRY(deny(tx, self, r.peer));
+            ++denied;
+        }
+    return denied;
+}
+
 Result<OurSide> accept(store::WriteTx& tx, const Self& self, const TheirSide& theirs)
 {
+    const bool known = TRY(store::find_relationship(tx, self.id, theirs.entity)).has_value();
     auto relationship = TRY(relationship_with(tx, self, theirs.entity));
     if (relationship.follower == "blocked")
         return fail(ErrorKind::Forbidden, "blocked");
+    if (!known) {
+        if (TRY(store::strangers_today(tx, self.id)).contacts >= limits::kStrangersPerDay)
+            return fail(ErrorKind::TooMany, "too many strangers today");
+        TRY(store::count_strangers(tx, self.id, {1, 0, 0}));
+    }
     TRY(store_theirs(tx, self, theirs));
     Post draft = draft_for(theirs.entity, type::kRelationship);
     draft.mentions[0].post = theirs.relationship.id;

@@ -1623,6 +1623,7 @@ def test_the_ordinary_program_has_none_of_it(stage):
     for word in (b"conformance", b"go_without_tor"):
         check_equal(data.count(word), 0, "%r in the ordinary program" % word)
         check(other.count(word) > 0, "%r is looked for in vain even where it must be" % word)
+    check_equal(data.count(b"bivouac_pace"), 0, "nor can anybody change how fast its time goes")
     alice = stage.node("alice", "none", start=False)
     unknown = alice.refused("no-such-verb", "--port", "9", code=2)
     said = alice.refused("conformance-server", "--port", "9", code=2)

@@ -2,7 +2,7 @@
 """Many nodes on a bad network, in quick time: real processes on the fake Tor, asleep most of the time, killed now and then.
 
   python3 tests/e2e/simulation.py --nodes 30 --hours 48 --pace 120 --seed 1     prints a table; 1 if anything was lost
-  needs $BIVOUAC_SIMULATION, the build whose clock can be made to run faster (docs/developer.md)
+  needs bivouac-simulation, the build whose clock can be made to run faster (docs/developer.md)
 
 What ought to arrive where is worked out here, from who follows whom and whom each post was for, and not asked of the nodes.
 """
@@ -21,12 +21,21 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tent  # noqa: E402
-from harness import Failed, check, check_equal, private_dir, remove, wait_until  # noqa: E402
+from harness import Failed, check, check_equal, private_dir, remove, root, wait_until  # noqa: E402
 from node import Node, Stage, limit  # noqa: E402
 from sharing import AnApp  # noqa: E402
 
 STATUS = "https://tent.io/types/status/v0#"
 PATIENCE = 240.0  # seconds of real time for everything to arrive in the end
+
+
+def program():
+    """$BIVOUAC_SIMULATION, or what stands beside the ordinary program."""
+    path = os.environ.get("BIVOUAC_SIMULATION") or os.path.join(
+        os.path.dirname(os.environ.get("BIVOUAC", os.path.join(root(), "build", "src", "x"))), "bivouac-simulation")
+    if not os.access(path, os.X_OK):
+        raise Failed("no simulation program at %s: ninja -C build src/bivouac-simulation" % path)
+    return path
 
 
 class Post:
@@ -61,11 +70,10 @@ class Simulation:
     # ---- before
 
     def set_up(self):
-        program = os.environ["BIVOUAC_SIMULATION"]
         self.stage.fake  # one network for all
 
         def make(name):
-            node = Node(program, self.stage.top, name, self.stage.fake.node(name))
+            node = Node(program(), self.stage.top, name, self.stage.fake.node(name))
             node.env["BIVOUAC_PACE"] = "%d %d" % (self.pace, self.epoch)
             node.init()
             node.launch()
@@ -359,6 +367,34 @@ def simulate(stage, nodes, hours, pace, seed, say):
 def test_a_short_simulation(stage):
     """Deliveries, catching up, versions and deletions (sections 7.5 to 7.8) on a network as bad as it gets."""
     simulate(stage, 6, 12, 540, 7, stage.say)
+
+
+@limit(120)
+def test_patience_has_an_end(stage):
+    """Deliveries are given up after so many days; two weeks unless told."""
+    stage.fake
+    pace, epoch = 8000, time.time() * 1000  # a day in 11 seconds
+
+    def make(name, *more):
+        node = Node(program(), stage.top, name, stage.fake.node(name))
+        stage.nodes.append(node)
+        node.env["BIVOUAC_PACE"] = "%d %d" % (pace, epoch)
+        node.extra_args = list(more)
+        node.init()
+        node.launch()
+        node.wait_answering(60)
+        return node
+    nobody = "http://%s.onion" % stage.fake.service("nobody", 9)
+    stage.fake.routes[nobody[7:-6]].published = False
+    short, usual = make("short", "--patience", "1"), make("usual")
+    begin = time.monotonic()
+    for node in (short, usual):
+        node.do("follow", nobody)
+    states = lambda node: {d["state"] for d in node.json("deliveries")["deliveries"] if "subscription" in d["type"]}  # noqa: E731
+    wait_until(lambda: states(short) == {"given_up"}, 60, "a day is over")
+    check((time.monotonic() - begin) * pace > 86400, "not before")
+    check_equal(states(usual), {"waiting"}, "two weeks are not")
+    usual.refused("run", "--patience", "0", code=2)
 
 
 def main():

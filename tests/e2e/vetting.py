@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Who asks, what each may see, and what reached whom: desk, doors, groups, audiences, the ledger of deliveries."""
 import json
+import threading
 import time
 
 import tent
 from failures import peer
+from fake_tor import Faults
 from harness import check, check_equal, wait_until
 from node import follow, limit
 from sharing import META, QUIET, STATUS, AnApp
 
+STRANGERS_AT_ONCE = 24  # limits::kInboundHandshakes
 MENTIONS = "application/vnd.tent.post-mentions.v0+json"
 
 
@@ -236,3 +239,46 @@ def test_a_flood_of_wishes_leaves_the_desk_readable(stage):
     listed = alice.json("followers", "--state", "pending", "--limit", "5")
     check_equal(([f["entity"] for f in listed["followers"]], listed["counts"]["pending"]), ([p.entity for p in asking[:5]], 13), "the desk")
     check("--limit" in alice.do("followers", "--limit", "5"), "that there are more is said")
+    alice.do("followers", "approve", asking[3].entity)
+    check_equal(alice.do("followers", "deny", "--all-waiting").strip(), "12 denied; they are not told", "all at once")
+    counts = alice.json("followers")["counts"]
+    check_equal(counts, {"approved": 1, "denied": 12}, "the desk afterwards")
+    alice.do("followers", "approve", asking[4].entity)
+    alice.refused("followers", "deny", code=2)  # nobody named
+
+
+@limit(150)
+def test_strangers_who_waste_time_keep_nobody_out(stage):
+    """Section 7.2 lets whoever likes make us ask back; the onions here never answer. Those who are known, and what the
+    owner does, go on meanwhile."""
+    alice, bob = stage.pair()
+    known = peer(stage, "known")
+    known.relate(alice.entity)
+    slow = [peer(stage, "slow%d" % i) for i in range(STRANGERS_AT_ONCE + 4)]
+    for one in slow:
+        alice.tor.towards[one.entity[len("http://"):-len(".onion")]] = stalling = Faults()
+        stalling.stall = 100.0
+    answers, begin = {}, time.monotonic()
+
+    def ask(one):
+        answer, _, _ = one.start_handshake(alice.entity)
+        answers[one.entity] = (answer.status, time.monotonic() - begin)
+    threads = [threading.Thread(target=ask, args=(one,), daemon=True) for one in slow]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(answers) == 4, 20, "too many at once are told so")
+    check_equal({status for status, _ in answers.values()}, {503}, "how")
+    check_equal(alice.get("/").status, 200, "her page")
+    alice.post("in spite of all")
+    bob.wait_text("in spite of all")
+    known.relate(alice.entity)  # a second handshake of somebody who lost her data
+    check_equal(len(answers), 4, "they are still being asked back")
+    for thread in threads:
+        thread.join(60)
+    check_equal(sorted(status for status, _ in answers.values()), [400] * STRANGERS_AT_ONCE + [503] * 4, "in the end")
+    check(max(seconds for _, seconds in answers.values()) < 60, "none is waited for any longer than a step may take")
+    late = peer(stage, "late")
+    late.relate(alice.entity)
+    today = alice.status()["strangers_today"]
+    check_equal((today["contacts"], today["refused"]), (3, False), "bob, known and late")
+    check("3 made themselves known" in alice.do("status"), "in words")

@@ -69,12 +69,19 @@ constexpr int64_t kReachTimeoutMs = 120'000;
 constexpr int64_t kReachSuspendMs = 60'000;          // a sleep of the machine that is worth a look
 constexpr int64_t kReachClockLookMs = 10'000;
 
-// Work for strangers at one time.
-constexpr size_t kInboundHandshakes = 16;
+// Work for strangers at one time: handshakes, in each of which we ask the other side back through tor. Those who are
+// known have their own, so strangers with slow onions cannot keep them out.
+constexpr size_t kInboundHandshakes = 24;
+constexpr size_t kInboundHandshakesOfKnown = 16;
+// In a day (UTC), from all strangers of one entity together; whoever comes after that is told to come back, which her
+// server does by itself.
+constexpr int64_t kStrangersPerDay = 2000;
+constexpr int64_t kHeldPostsPerDay = 2000;
+constexpr int64_t kHeldBytesPerDay = 32LL << 20;
 // Posts that a follower who is not approved yet may leave with us; they show once she is approved.
 constexpr int64_t kHeldPostsPerPeer = 50;
-// Followers waiting at the desk; further ones are told to come back later.
 constexpr size_t kNoteBytes = 2000;  // of what is said with a wish to follow
+// Followers waiting at the desk; further ones are told to come back later. Who has an invite does not wait.
 constexpr int64_t kPendingFollowers = 1000;
 constexpr int64_t kOpenInvites = 1000;
 constexpr int64_t kInviteUses = 1000;  // people by one link

@@ -40,6 +40,9 @@ public:
     // signed request.
     void onion_is_published(int64_t owner);
 
+    // How long a delivery is tried; limits::kDeliveryPatienceMs unless told. Before anything else.
+    void set_patience(int64_t ms);
+
     // "127.0.0.1:PORT" where we or tor listen: apps are not told anything there.
     void avoid_address(const std::string& address);
 

@@ -9,6 +9,7 @@
 
 #include <bivouac/model/post.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/store/strangers.h>
 #include <bivouac/store/transaction.h>
 #include <bivouac/tent/follow_message.h>
 #include <bivouac/tent/self.h>
@@ -50,6 +51,10 @@ Result<void> introduce_to_readers(store::WriteTx& tx, const Self& self, const Po
 Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity,
                      const std::vector<std::string>& groups = {});
 Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity);
+// Whether further strangers are told to come back later: today's share is used up, or the desk is full.
+bool strangers_are_refused(const store::StrangersToday& today, int64_t pending);
+// Everybody who waits, after a flood; how many. Each can still be approved.
+Result<int64_t> deny_all(store::WriteTx& tx, const Self& self);
 Result<void> block(store::WriteTx& tx, const Self& self, const std::string& entity);
 // Back to what she was before; nothing that was refused meanwhile comes again.
 Result<void> unblock(store::WriteTx& tx, const Self& self, const std::string& entity);
@@ -85,6 +90,7 @@ struct TheirSide {
     std::string hawk_id;
     std::string hawk_key;
 };
+// Forbidden: she is blocked. TooMany: she is not known, and strangers had their share of today.
 Result<OurSide> accept(store::WriteTx& tx, const Self& self, const TheirSide& theirs);
 // Step 10: we are the initiator and have their credentials. Queues steps 11 and 12.
 Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& theirs);

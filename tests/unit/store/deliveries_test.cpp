@@ -104,6 +104,13 @@ TEST_CASE("nothing is given up before the patience is over")
     outbox.clock.now += patience - 1;
     CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }).empty());
     outbox.clock.now += 2;
+    // The node may have been off all the time: it tries first.
+    CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }).empty());
+    outbox.write([&](WriteTx& tx) { return set_peer_wait(tx, outbox.owner, kBob, 0, 0, ""); });
+    CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }).empty());
+    outbox.write([&](WriteTx& tx) {
+        return set_peer_wait(tx, outbox.owner, kBob, 1, tx.now_ms() + 1000, "could not be reached");
+    });
     CHECK(outbox.write([&](WriteTx& tx) { return give_up_old(tx, patience); }).size() == 1);
     CHECK_FALSE(outbox.first(kBob));
     auto counts = outbox.store->read([&](ReadTx& tx) { return count_outbox(tx, outbox.owner); });

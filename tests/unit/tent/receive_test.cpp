@@ -273,3 +273,73 @@ TEST_CASE("a profile that comes late changes nothing")
     REQUIRE(home.deliver(profile("newer", home.clock.now + 1)).ok());
     CHECK(home.relationship(home.bob).servers != servers);
 }
+
+TEST_CASE("what strangers leave is bounded by the day, over all of them")
+{
+    Home home;
+    auto use = [&](store::StrangersToday more) {
+        home.write([&](store::WriteTx& tx) { return store::count_strangers(tx, home.self.id, more); });
+    };
+    auto today = [&] {
+        return *home.store->read([&](store::ReadTx& tx) { return store::strangers_today(tx, home.self.id); });
+    };
+    home.know(home.bob);
+    CHECK(today().contacts == 1);
+    home.know(home.bob);  // once more, but not as a stranger
+    CHECK(today().contacts == 1);
+    REQUIRE(home.deliver(home.subscription(home.bob)).ok());
+
+    REQUIRE(home.deliver(status_of(home, home.bob, "p1")).ok());
+    CHECK(today().posts == 1);
+    const int64_t size = today().bytes;
+    CHECK(size > 100);
+    use({0, limits::kHeldPostsPerDay - 2, 0});
+    REQUIRE(home.deliver(status_of(home, home.bob, "p2")).ok());
+    auto many = home.deliver(status_of(home, home.bob, "p3"));
+    REQUIRE_FALSE(many.ok());
+    CHECK(many.error().kind == ErrorKind::TooMany);
+    CHECK(count_of(home, home.bob) == 4);  // relationship, subscription, two statuses
+
+    // Who was let in is no stranger, and tomorrow is another day.
+    home.clock.now += 24 * 3600'000;
+    CHECK(today().posts == 0);
+    REQUIRE(home.deliver(status_of(home, home.bob, "p3")).ok());
+    use({0, 0, limits::kHeldBytesPerDay - today().bytes - 1});
+    CHECK(home.deliver(status_of(home, home.bob, "p4")).error().kind == ErrorKind::TooMany);
+    home.write([&](store::WriteTx& tx) { return approve(tx, home.self, home.bob); });
+    REQUIRE(home.deliver(status_of(home, home.bob, "p4")).ok());
+
+    use({limits::kStrangersPerDay - today().contacts, 0, 0});
+    auto come = [&](const std::string& peer) {
+        return home.store->write([&](store::WriteTx& tx) -> Result<OurSide> {
+            TheirSide theirs;
+            theirs.entity = peer;
+            theirs.servers = "[]";
+            theirs.hawk_id = "their-id";
+            theirs.hawk_key = "their-key";
+            theirs.relationship = home.remote(peer, "rel2", type::kRelationshipInitial);
+            return accept(tx, home.self, theirs);
+        });
+    };
+    CHECK(come(home.carol).error().kind == ErrorKind::TooMany);
+    CHECK(come(home.bob).ok());
+    // Whom we ask ourselves is no stranger either.
+    home.write([&](store::WriteTx& tx) { return follow(tx, home.self, home.carol); });
+    CHECK(come(home.carol).ok());
+}
+
+TEST_CASE("after a flood everybody who waits can be denied at once, and still be approved")
+{
+    Home home;
+    for (const auto& peer : {home.bob, home.carol, onion_entity('d')}) {
+        home.know(peer);
+        REQUIRE(home.deliver(home.subscription(peer)).ok());
+    }
+    home.write([&](store::WriteTx& tx) { return approve(tx, home.self, home.carol); });
+    CHECK(home.write([&](store::WriteTx& tx) { return deny_all(tx, home.self); }) == 2);
+    CHECK(home.follower_state(home.bob) == "denied");
+    CHECK(home.follower_state(home.carol) == "approved");
+    CHECK(home.write([&](store::WriteTx& tx) { return deny_all(tx, home.self); }) == 0);
+    home.write([&](store::WriteTx& tx) { return approve(tx, home.self, home.bob); });
+    CHECK(home.follower_state(home.bob) == "approved");
+}
