@@ -161,7 +161,7 @@ Answer put_notification(const CallPtr& call, const std::string& type)
         return error_response(body.error());
     if (initial) {
         call->services.hooks.initial(call->self(), call->route.entity, call->route.post,
-                                     std::string(call->header("Link")), std::move(*body),
+                                     std::string(call->header("Link")), std::move(*body), call->request.circuit,
                                      [call](net::HttpResponse response) { finish(*call, std::move(response)); });
         return std::nullopt;
     }

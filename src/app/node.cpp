@@ -192,9 +192,9 @@ Result<void> Node::Impl::build()
     hooks.posted = [this] { relay->wake(); };
     hooks.peer_seen = [this](int64_t owner, std::string peer) { relay->peer_seen(owner, std::move(peer)); };
     hooks.initial = [this](const tent::Self& self, std::string entity, std::string post, std::string link, Json body,
-                           api::Responder respond) {
+                           std::optional<uint32_t> circuit, api::Responder respond) {
         loop.post([this, request = relay::Relay::InitialRequest{self, std::move(entity), std::move(post),
-                                                                std::move(link), std::move(body)},
+                                                                std::move(link), std::move(body), circuit},
                    respond = std::move(respond)]() mutable {
             relay->answer_initial(std::move(request), std::move(respond));
         });
@@ -274,7 +274,7 @@ Result<void> Node::Impl::open_listeners()
         for (const auto& one : selves) {
             // The first takes the address that was asked for; each further one has a port of its own.
             const bool first = &one == &selves.front();
-            auto listening = front->listen({first ? config.listen : "127.0.0.1:0", false, 0600});
+            auto listening = front->listen({first ? config.listen : "127.0.0.1:0", false, 0600, config.circuit_ids});
             if (!listening.ok())
                 return std::move(listening).error().in("listening for the onion");
             api->add_site(listening->id, {one, {one.onion + ".onion", one.onion + ".onion:80"}, false});

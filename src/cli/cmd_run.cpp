@@ -62,6 +62,9 @@ void add_run(CLI::App& app, Context& context)
                      "tor's SOCKS address with --onion-from-torrc (default 127.0.0.1:9050)")
         ->type_name("ADDR")
         ->needs(torrc);
+    verb->add_flag("--circuit-ids", config.circuit_ids,
+                   "With --onion-from-torrc: the torrc says HiddenServiceExportCircuitID haproxy, so bound each circuit")
+        ->needs(torrc);
     verb->add_option("--listen", config.listen,
                      "Where tor hands over the onion's connections: 127.0.0.1:PORT or unix:/path (default: a port "
                      "chosen by the system)")

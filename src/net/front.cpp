@@ -88,6 +88,8 @@ struct Front::Impl : AnswerSink {
         RequestId id;
         int fd = -1;
         int listener = 0;
+        bool awaits_circuit = false;
+        std::optional<uint32_t> circuit;
         State state = State::Head;
         event read_event{};
         event write_event{};
@@ -110,6 +112,7 @@ struct Front::Impl : AnswerSink {
         int id = 0;
         ListenSocket socket;
         bool same_user_only = false;
+        bool circuit_ids = false;
         event accept_event{};
     };
 
@@ -124,6 +127,7 @@ struct Front::Impl : AnswerSink {
     // reading
     void readable(Connection& c);
     void take_head_bytes(Connection& c, std::string_view bytes);
+    bool take_circuit(Connection& c);
     void process_head(Connection& c);
     void begin_request(Connection& c, RequestHead head);
     void take_body_bytes(Connection& c, std::string_view bytes);
@@ -172,6 +176,7 @@ struct Front::Impl : AnswerSink {
     EventLoop::Timer accept_again_;
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
     uint64_t next_connection_ = 1;
+    std::unordered_map<uint32_t, size_t> circuits_;  // their open connections
     // Closed ones wait here until the callback they were closed in has returned.
     std::vector<std::unique_ptr<Connection>> graveyard_;
     std::array<char, kReadBytes> scratch_;
@@ -295,6 +300,7 @@ void Front::Impl::adopt(Listener& listener, int fd)
     c.id.connection = next_connection_++;
     c.fd = fd;
     c.listener = listener.id;
+    c.awaits_circuit = listener.circuit_ids;
     event_assign(
         &c.read_event, loop_.base(), fd, EV_READ | EV_PERSIST,
         [](evutil_socket_t, short, void* argument) {
@@ -364,7 +370,35 @@ void Front::Impl::take_head_bytes(Connection& c, std::string_view bytes)
     if (c.in.empty())
         set_deadline(c, now_ms() + limits_.head_ms);
     c.in.append(bytes);
-    process_head(c);
+    if (!c.awaits_circuit || take_circuit(c))
+        process_head(c);
+}
+
+// False while the line is not whole, and when this was the end of the connection.
+bool Front::Impl::take_circuit(Connection& c)
+{
+    const size_t end = c.in.find("\r\n");
+    if (end == std::string::npos && c.in.size() < kCircuitLineBytes)
+        return false;
+    auto circuit = parse_circuit_line(std::string_view(c.in).substr(0, std::min(end, c.in.size())));
+    if (!circuit.ok()) {
+        log::warning("a connection for the onion did not begin with tor's word for its circuit; see --circuit-ids");
+        ++refused_;
+        close(c);
+        return false;
+    }
+    c.awaits_circuit = false;
+    c.in.erase(0, end + 2);
+    if (size_t& open = circuits_[*circuit]; ++open > limits_.connections_per_circuit) {
+        --open;
+        ++refused_;
+        close(c);
+        return false;
+    }
+    c.circuit = *circuit;
+    if (c.in.empty())
+        set_deadline(c, now_ms() + limits_.idle_ms);
+    return !c.in.empty();
 }
 
 void Front::Impl::process_head(Connection& c)
@@ -502,6 +536,7 @@ void Front::Impl::dispatch(Connection& c)
     request->host = std::move(incoming.head.host);
     request->body = std::shared_ptr<const Spool>(incoming.body, &incoming.body->spool);
     request->listener = c.listener;
+    request->circuit = c.circuit;
     incoming.body.reset();
 
     ++c.id.serial;
@@ -756,6 +791,9 @@ void Front::Impl::close(Connection& c)
     ::close(c.fd);
     c.incoming.reset();
     c.pull.reset();
+    if (c.circuit)
+        if (auto open = circuits_.find(*c.circuit); --open->second == 0)
+            circuits_.erase(open);
     auto found = connections_.find(c.id.connection);
     graveyard_.push_back(std::move(found->second));
     connections_.erase(found);
@@ -850,7 +888,8 @@ Result<Front::Listening> Front::listen(const Listen& what)
     int id = impl_->next_listener_++;
     Listening out{.id = id, .address = socket.address()};
     auto listener = std::unique_ptr<Impl::Listener>(new Impl::Listener{
-        .impl = impl_.get(), .id = id, .socket = std::move(socket), .same_user_only = what.same_user_only});
+        .impl = impl_.get(), .id = id, .socket = std::move(socket), .same_user_only = what.same_user_only,
+        .circuit_ids = what.circuit_ids});
     event_assign(
         &listener->accept_event, impl_->loop_.base(), listener->socket.fd(), EV_READ | EV_PERSIST,
         [](evutil_socket_t, short, void* argument) {

@@ -3,6 +3,8 @@
 // or guessed: the sender of a head that is not plain gets an error and the connection ends.
 #include <bivouac/net/request_head.h>
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
@@ -237,6 +239,24 @@ std::optional<std::string_view> find_header(const std::vector<Header>& headers, 
             return header.value;
     }
     return std::nullopt;
+}
+
+Result<uint32_t> parse_circuit_line(std::string_view line)
+{
+    std::vector<std::string> words;
+    for (size_t at = 0; at <= line.size();) {
+        const size_t end = std::min(line.find(' ', at), line.size());
+        words.emplace_back(line.substr(at, end - at));
+        at = end + 1;
+    }
+    in6_addr address{};
+    if (line.size() + 2 > kCircuitLineBytes || words.size() != 6 || words[0] != "PROXY" || words[1] != "TCP6" ||
+        line.find('\0') != std::string_view::npos || ::inet_pton(AF_INET6, words[2].c_str(), &address) != 1)
+        return fail(ErrorKind::Invalid, "this is not what tor says before a connection");
+    uint32_t circuit = 0;
+    for (int i = 12; i < 16; ++i)
+        circuit = circuit << 8 | address.s6_addr[i];
+    return circuit;
 }
 
 size_t find_head_end(std::string_view bytes)

@@ -210,7 +210,22 @@ Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string pee
     co_return co_await write_to<bool>(hands.loop, hands.store, finish);
 }
 
-Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request, size_t& strangers)
+bool Strangers::enter(std::optional<uint32_t> circuit)
+{
+    constexpr size_t kCircuitsRemembered = 10'000;  // tor counts on, so old ones do not come back
+    if (now_ >= limits::kInboundHandshakes)
+        return false;
+    if (circuit) {
+        if (by_circuit_.size() >= kCircuitsRemembered)
+            by_circuit_.clear();
+        if (size_t& came = by_circuit_[*circuit]; ++came > limits::kStrangersPerCircuit)
+            return false;
+    }
+    ++now_;
+    return true;
+}
+
+Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request, Strangers& strangers)
 {
     const tent::Self self = request.self;
     auto body = post_from_json(request.body);
@@ -245,11 +260,11 @@ Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest requ
         co_return error_response(403, "Forbidden");
     if (*who == Who::TooMany)
         co_return error_response(429, "Try again later");
-    if (*who == Who::Stranger && strangers >= limits::kInboundHandshakes)
+    if (*who == Who::Stranger && !strangers.enter(request.circuit))
         co_return error_response(503, "Try again later");
-    strangers += *who == Who::Stranger ? 1 : 0;
     auto theirs = co_await verify_initiator(hands, self, initial.entity, initial.id, request.link);
-    strangers -= *who == Who::Stranger ? 1 : 0;
+    if (*who == Who::Stranger)
+        strangers.leave();
     if (!theirs.ok())
         co_return error_response(400, theirs.error().detail);
     // 6.

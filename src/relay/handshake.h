@@ -2,6 +2,8 @@
 // The two sides of a relationship handshake (Tent 0.3, section 7.2). Step numbers are those of its table.
 #pragma once
 
+#include <unordered_map>
+
 #include <bivouac/base/event_loop.h>
 #include <bivouac/relay/relay.h>
 #include <bivouac/store/store.h>
@@ -51,8 +53,19 @@ std::string credentials_url(const tent::Self& self, const std::string& hawk_id, 
 // apps about a failure.
 Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string peer, tent::FailureReason& reason);
 
+// Who is not known and wants to be.
+class Strangers {
+public:
+    // False: too many at this time, or too many by this circuit since it was first seen.
+    bool enter(std::optional<uint32_t> circuit);
+    void leave() { --now_; }
+
+private:
+    size_t now_ = 0;
+    std::unordered_map<uint32_t, size_t> by_circuit_;
+};
+
 // 200, 400 (with tentd's words), 403 for a blocked entity; 429 or 503 when strangers had their share of today or of now.
-// `strangers`: how many of them are being answered.
-Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request, size_t& strangers);
+Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest request, Strangers& strangers);
 
 }  // namespace bivouac::relay

@@ -156,7 +156,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     std::set<PeerId> running;
     std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
     size_t answering = 0;      // inbound handshakes
-    size_t strangers = 0;      // of them, of entities that were not known
+    Strangers strangers;       // of them, those that were not known
     int64_t patience_ms = limits::kDeliveryPatienceMs;
     std::set<PeerId> answering_peers;
     // Deliveries under way: since when (monotonic), and whether the peer contacted us meanwhile.

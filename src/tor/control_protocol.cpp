@@ -281,7 +281,8 @@ Secret add_onion_command(const Secret& expanded_key, std::string_view target, Po
     constexpr std::string_view kBefore = "ADD_ONION ED25519-V3:";
     // Tor's own defaults: a low rate makes those wait who come when nobody attacks.
     const std::string defence = pow == Pow::On ? " PoWDefensesEnabled=1 PoWQueueRate=250 PoWQueueBurst=2500" : "";
-    const std::string after = " Flags=DiscardPK" + defence + " Port=80," + std::string(target);
+    // What one circuit may open at a time; the rest of it finds the port closed.
+    const std::string after = " Flags=DiscardPK MaxStreams=64" + defence + " Port=80," + std::string(target);
     constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
     const size_t key_length = sodium_base64_encoded_len(expanded_key.size(), kVariant) - 1;
     // The end mark that libsodium writes falls on the first byte of what follows.

@@ -101,7 +101,7 @@ struct HsDesc {
 };
 std::optional<HsDesc> parse_hs_desc(std::string_view event);
 
-// "ADD_ONION ED25519-V3:<key> Flags=DiscardPK Port=80,<target>": exactly in the order that our profile for
+// "ADD_ONION ED25519-V3:<key> Flags=DiscardPK MaxStreams=64 Port=80,<target>": exactly in the order that our profile for
 // Tails' filter allows. The key is in it: keep the Secret only as long as needed.
 // Without `pow` in the one order of words that Tails' filter lets through.
 enum class Pow { Off, On };

@@ -6,7 +6,7 @@ import time
 
 import fake_tor
 import tent
-from harness import check, check_equal, free_ports, wait_until
+from harness import Failed, check, check_equal, free_ports, wait_until
 from node import follow, limit
 
 
@@ -79,6 +79,27 @@ def test_onion_from_torrc(stage):
     follow(alice, bob, 100)
     alice.post("by hand")
     bob.wait_text("by hand", 60)
+
+    # The same with circuits: tor puts a line before each connection, and only with it is anything served.
+    alice.stop()
+    tor.end()
+    with open(torrc, "a") as file:
+        file.write("HiddenServiceExportCircuitID haproxy\n")
+    tor.restart()
+    usual = alice.run_args
+    alice.run_args = lambda: usual() + ["--circuit-ids"]
+    alice.launch().wait_answering()
+    alice.post("with circuits")
+    bob.wait_text("with circuits", 100)
+    bob.post("seen")
+    alice.refused("run", "--circuit-ids", code=2)
+    try:
+        answered = alice.get("/")
+    except (OSError, Failed):
+        answered = None
+    check(answered is None, "without the line there is no answer")
+    carol = stage.node("carol", "child")
+    follow(alice, carol, 100)
 
 
 def resident(pid):

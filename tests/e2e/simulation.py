@@ -59,7 +59,7 @@ class Simulation:
         self.groups = {}        # name -> names in her group Close
         self.asleep, self.dead = set(), set()
         self.kills = self.sleeps = self.versions = self.deletions = 0
-        self.removed = 0
+        self.turns = self.away = 0
 
     def now(self):
         return self.epoch + (time.time() * 1000 - self.epoch) * self.pace
@@ -218,6 +218,8 @@ class Simulation:
         turn = 0
         while self.now() < end:
             turn += 1
+            self.turns += len(self.names)
+            self.away += len(self.asleep) + len(self.dead)
             for name in self.names:
                 if name in self.dead:
                     if self.random.random() < 0.5:
@@ -339,7 +341,7 @@ def report(simulation, table, wall):
     delays = sorted(d / 1000 for p in simulation.posts for d in p.seen.values())
     rows = [("nodes", len(simulation.names)), ("simulated hours", simulation.hours), ("pace", simulation.pace),
             ("posts", len(simulation.posts)), ("new versions", simulation.versions), ("deletions", simulation.deletions),
-            ("sleeps", simulation.sleeps), ("SIGKILLs", simulation.kills),
+            ("away, % of the time", round(100 * simulation.away / max(1, simulation.turns))), ("sleeps", simulation.sleeps), ("SIGKILLs", simulation.kills),
             ("attempts that found nobody", sum(1 for n in simulation.nodes.values() for r in n.tor.requests if r[4] != 0)),
             ("attempts that connected", sum(1 for n in simulation.nodes.values() for r in n.tor.requests if r[4] == 0)),
             ("expected at readers", table["expected"]), ("arrived", table["arrived"]), ("lost", len(table["lost"])),

@@ -12,6 +12,7 @@ using namespace bivouac::net;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    (void)parse_circuit_line(bytes).ok();
     size_t end = find_head_end(bytes);
     if (end > size)
         std::abort();

@@ -44,7 +44,7 @@ struct Hooks {
     std::function<void(int64_t owner, std::string peer)> peer_seen;   // a signed request of a peer came in
     // The target's side of a handshake; answers by itself.
     std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,
-                       Responder)>
+                       std::optional<uint32_t> circuit, Responder)>
         initial;
     // Reads at other servers; without it only what is here is shown.
     tent::AskRemote ask_remote;

@@ -17,6 +17,7 @@ struct RunConfig {
     std::string tor_extra;                   // file with lines for our own tor
     std::string tor_socks;                   // with onion_from_torrc
     bool onion_from_torrc = false;
+    bool circuit_ids = false;                // tor says before each connection which circuit it is of
     int64_t upload_limit_mib = 100;          // of one attachment, and of all in one request
     int64_t patience_days = 14;              // how long a delivery is tried
     // Serve the entity at `listen` itself, without Tor. The ordinary program knows no such thing (src/conformance).

@@ -73,6 +73,8 @@ constexpr int64_t kReachClockLookMs = 10'000;
 // known have their own, so strangers with slow onions cannot keep them out.
 constexpr size_t kInboundHandshakes = 24;
 constexpr size_t kInboundHandshakesOfKnown = 16;
+// From one circuit, where tor tells which one it is.
+constexpr size_t kStrangersPerCircuit = 4;
 // In a day (UTC), from all strangers of one entity together; whoever comes after that is told to come back, which her
 // server does by itself.
 constexpr int64_t kStrangersPerDay = 2000;

@@ -23,6 +23,7 @@ struct FrontLimits {
     size_t workers = 4;
     size_t queue = 256;                  // requests waiting for a worker; beyond: 503
     size_t connections = 8192;           // beyond: accepted and closed at once
+    size_t connections_per_circuit = 64; // where circuits are known; beyond: closed
     size_t deferred = 256;               // requests whose handler has not answered yet; beyond: 503
     uint64_t bytes_in_flight = 512u << 20;  // of all bodies together; beyond: 503
     int64_t head_ms = 15'000;            // from the first byte of a head to its end
@@ -57,6 +58,7 @@ public:
         std::string address;
         bool same_user_only = false;  // unix sockets: the peer's uid must be ours
         mode_t unix_mode = 0600;
+        bool circuit_ids = false;     // each connection begins with a line of tor's that names the circuit
     };
     struct Listening {
         int id = 0;           // goes into HttpRequest::listener

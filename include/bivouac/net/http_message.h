@@ -30,6 +30,7 @@ struct HttpRequest {
     std::string host;                   // the Host header in lower case, port included as sent
     std::shared_ptr<const Spool> body;  // finished; never null, may be empty
     int listener = 0;                   // which listener it came in through: this decides the entity
+    std::optional<uint32_t> circuit;    // tor's, where it tells (Front::Listen::circuit_ids)
 
     std::optional<std::string_view> header(std::string_view name) const { return find_header(headers, name); }
 };

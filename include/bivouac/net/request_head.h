@@ -42,6 +42,12 @@ int head_error_status(const Error& error);
 // Where the head ends in what has been read so far: the position after the empty line, 0 when more is needed.
 size_t find_head_end(std::string_view bytes);
 
+// What tor sends before a connection's own bytes where its configuration says HiddenServiceExportCircuitID haproxy:
+// "PROXY TCP6 <address> <address> <port> <port>", the line end not included (PROXY protocol, version 1). The circuit is
+// the last 32 bits of the first address. Invalid for everything else.
+constexpr size_t kCircuitLineBytes = 107;  // with its line end
+Result<uint32_t> parse_circuit_line(std::string_view line);
+
 // Chunked transfer coding, piece by piece (RFC 9112 section 7.1). No trailers, no extensions with quotes.
 class ChunkedDecoder {
 public:

@@ -58,6 +58,7 @@ public:
         std::string url_post;
         std::string link;  // the Link header, joined
         Json body;
+        std::optional<uint32_t> circuit = std::nullopt;  // where tor tells
     };
     void answer_initial(InitialRequest request, std::function<void(net::HttpResponse)> respond);
 

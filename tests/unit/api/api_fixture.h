@@ -40,7 +40,7 @@ struct ApiHome : Home {
         hooks.posted = [this] { ++posted; };
         hooks.peer_seen = [this](int64_t, std::string peer) { peers_seen.push_back(std::move(peer)); };
         hooks.initial = [](const bivouac::tent::Self&, std::string, std::string, std::string, bivouac::Json,
-                           bivouac::api::Responder respond) { respond({}); };
+                           std::optional<uint32_t>, bivouac::api::Responder respond) { respond({}); };
         hooks.check_passphrase = [](bivouac::Secret, std::function<void(bivouac::api::PassphraseCheck)> done) {
             done(bivouac::api::PassphraseCheck::Wrong);
         };

@@ -80,14 +80,15 @@ struct Running {
     bool stopped = false;
     Front::Listening tcp;
 
-    explicit Running(Handler handler, FrontLimits limits = {}, uint64_t body_limit = 1u << 20)
+    explicit Running(Handler handler, FrontLimits limits = {}, uint64_t body_limit = 1u << 20,
+                     bool circuit_ids = false)
     {
         limits.workers = std::min<size_t>(limits.workers, 2);
         front = std::make_unique<Front>(
             loop, limits, directory.path,
             [body_limit](int, const RequestHead&) { return BodyPolicy{.limit_bytes = body_limit}; },
             std::move(handler));
-        auto listening = front->listen({.address = "127.0.0.1:0"});
+        auto listening = front->listen({.address = "127.0.0.1:0", .circuit_ids = circuit_ids});
         REQUIRE(listening.ok());
         tcp = *listening;
         thread = std::thread([this] { loop.run(); });
@@ -759,6 +760,44 @@ TEST_CASE("connections over the limit are closed at once")
     CHECK(server.eventually([](const Front::Stats& s) { return s.connections == 1; }));
     Client fourth(server.tcp.address);
     CHECK(fourth.ask(get("/")).status == 200);
+}
+
+TEST_CASE("where tor names circuits, each has its share of connections, and handlers learn which it is")
+{
+    FrontLimits limits;
+    limits.connections_per_circuit = 2;
+    Running server(
+        [](HttpRequest request, Responder respond) {
+            respond(text_response(request.circuit ? std::to_string(*request.circuit) : "none"));
+        },
+        limits, 1u << 20, true);
+    const std::string first_circuit = "PROXY TCP6 fc00:dead:beef:4dad::0:18 ::1 24 80\r\n";
+    Client first(server.tcp.address);
+    first.send(first_circuit);
+    CHECK(first.ask(get("/")).body == "24");
+    CHECK(first.ask(get("/")).body == "24");  // once for the connection
+    Client slow(server.tcp.address);
+    for (char c : first_circuit)
+        slow.send(std::string_view(&c, 1));
+    CHECK(slow.ask(get("/")).body == "24");
+    Client third(server.tcp.address);
+    third.send(first_circuit + get("/"));
+    CHECK(third.closed());
+    Client other(server.tcp.address);
+    other.send("PROXY TCP6 fc00:dead:beef:4dad:1:2:ffff:ffff ::1 24 80\r\n" + get("/"));
+    CHECK(other.answer().body == "4294967295");
+    first.hang_up();
+    CHECK(server.eventually([](const Front::Stats& s) { return s.connections == 2; }));
+    Client again(server.tcp.address);
+    again.send(first_circuit + get("/"));
+    CHECK(again.answer().body == "24");
+    // What does not come from such a tor is not served.
+    for (const std::string& wrong : {get("/"), std::string(300, 'x'), std::string("PROXY UNKNOWN\r\n"),
+                                     std::string("PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n")}) {
+        Client liar(server.tcp.address);
+        liar.send(wrong);
+        CHECK(liar.closed());
+    }
 }
 
 TEST_CASE("running out of file descriptors neither spins nor loses the connection")

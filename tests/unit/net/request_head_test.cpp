@@ -235,3 +235,17 @@ TEST_CASE("an unfinished chunked body is not done")
     CHECK_FALSE(decode("5\r\nhello\r\n", 3).done);
     CHECK_FALSE(decode("5\r\nhello\r\n0\r\n", 3).done);
 }
+
+TEST_CASE("tor's line about the circuit is taken as it is written, and nothing else is")
+{
+    CHECK(*parse_circuit_line("PROXY TCP6 fc00:dead:beef:4dad::0:18 ::1 24 80") == 0x18);
+    CHECK(*parse_circuit_line("PROXY TCP6 fc00:dead:beef:4dad::ffff:1 ::1 65535 80") == 0xffff0001u);
+    for (const char* wrong : {"", "PROXY", "PROXY TCP6", "PROXY TCP6 ::1 ::1 1", "PROXY TCP6 ::1 ::1 1 2 3",
+                              "PROXY  TCP6 ::1 ::1 1 2", "proxy TCP6 ::1 ::1 1 2", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2",
+                              "PROXY TCP6 1.2.3.4 ::1 1 2", "PROXY TCP6 ::g ::1 1 2", "GET / HTTP/1.1"}) {
+        CAPTURE(wrong);
+        CHECK_FALSE(parse_circuit_line(wrong).ok());
+    }
+    CHECK_FALSE(parse_circuit_line("PROXY TCP6 ::1 ::1 1 " + std::string(100, '2')).ok());
+    CHECK_FALSE(parse_circuit_line("PROXY TCP6 ::1\0 ::1 1 2"s).ok());
+}

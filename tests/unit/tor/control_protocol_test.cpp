@@ -251,9 +251,9 @@ TEST_CASE("ADD_ONION has exactly the words that the profile for Tails' filter al
     Secret expanded = expanded_key_of_seed(seed);
     Secret line = add_onion_command(expanded, "127.0.0.1:17600");
     CHECK(line.view() ==
-          "ADD_ONION ED25519-V3:" + to_base64(expanded.view()) + " Flags=DiscardPK Port=80,127.0.0.1:17600");
+          "ADD_ONION ED25519-V3:" + to_base64(expanded.view()) + " Flags=DiscardPK MaxStreams=64 Port=80,127.0.0.1:17600");
     CHECK(to_base64(expanded.view()).size() == 88);
     CHECK(std::string(add_onion_command(expanded, "127.0.0.1:17600", Pow::On).view()).ends_with(
-        " Flags=DiscardPK PoWDefensesEnabled=1 PoWQueueRate=250 PoWQueueBurst=2500 Port=80,127.0.0.1:17600"));
+        " Flags=DiscardPK MaxStreams=64 PoWDefensesEnabled=1 PoWQueueRate=250 PoWQueueBurst=2500 Port=80,127.0.0.1:17600"));
     CHECK(std::string(add_onion_command(expanded, "unix:/a/b").view()).ends_with(" Port=80,unix:/a/b"));
 }
