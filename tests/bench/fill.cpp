@@ -11,9 +11,11 @@
 #include <bivouac/model/canonical_json.h>
 #include <bivouac/model/json.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/store/deliveries.h>
 #include <bivouac/store/entities.h>
 #include <bivouac/store/key_file.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/store/relationships.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/meta.h>
@@ -79,6 +81,46 @@ Post status_post(const tent::Self& self, int64_t when)
     return post;
 }
 
+// Somebody whose handshake is done, who subscribed and was let in, and for whom nothing waits.
+Result<void> add_follower(store::WriteTx& tx, const tent::Self& self, const std::string& entity)
+{
+    store::Relationship known;  // not a stranger: of those only so many come in a day
+    known.owner = self.id;
+    known.peer = entity;
+    known.follower = "pending";
+    known.follower_since = tx.now_ms();
+    TRY(store::save_relationship(tx, known));
+    auto remote = [&](const char* id, const char* type) {
+        Post post = status_post(self, tx.now_ms());
+        post.id = id;
+        post.entity = entity;
+        post.type = type;
+        post.content = "{}";
+        post.permissions.is_public = false;
+        post.version.id = version_id_of(post);
+        return post;
+    };
+    tent::TheirSide theirs;
+    theirs.entity = entity;
+    Json urls = {{"post", entity + "/posts/{entity}/{post}"}};
+    for (const char* name : {"oauth_auth", "oauth_token", "posts_feed", "new_post", "post_attachment", "attachment",
+                             "batch", "server_info"})
+        urls[name] = entity + "/" + name;
+    Json servers = Json::array();
+    servers.push_back({{"version", "0.3"}, {"preference", 0}, {"urls", urls}});
+    theirs.servers = servers.dump();
+    theirs.meta = remote("meta", type::kMeta);
+    theirs.meta.content = Json({{"entity", entity}, {"servers", servers}}).dump();
+    theirs.meta.version.id = version_id_of(theirs.meta);
+    theirs.relationship = remote("relationship", type::kRelationshipInitial);
+    theirs.hawk_id = "key-of-" + entity.substr(7, 8);
+    theirs.hawk_key = to_base64url(system_random().bytes(32));
+    TRY(tent::accept(tx, self, theirs));
+    TRY(store::add_subscription(tx, self.id, {entity, self.entity, "all", "subscription"}));
+    TRY(tent::approve(tx, self, entity));
+    return store::drop_deliveries(tx, self.id, entity);
+}
+
 }  // namespace
 
 int main(int count, char** values)
@@ -125,7 +167,16 @@ int main(int count, char** values)
             return {};
         }));
     }
+    Json followers = Json::array();
+    for (const int64_t wanted = arguments.number("--followers", 0); static_cast<int64_t>(followers.size()) < wanted;)
+        must(store->write([&](store::WriteTx& tx) -> Result<void> {
+            for (int i = 0; i < 500 && static_cast<int64_t>(followers.size()) < wanted; ++i) {
+                followers.push_back("http://" + tor::onion_address_of_seed(Secret(system_random().bytes(32))) + ".onion");
+                TRY(add_follower(tx, self, followers.back().get<std::string>()));
+            }
+            return {};
+        }));
     std::cout << Json({{"entity", self.entity}, {"id", app.hawk_id}, {"key", app.hawk_key}, {"app", app.app_post},
-                       {"post", middle}, {"posts", posts}})
+                       {"post", middle}, {"posts", posts}, {"followers", followers}})
               << std::endl;
 }

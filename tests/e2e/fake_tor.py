@@ -91,6 +91,7 @@ class Faults:
         self.stall = None         # seconds without any reply, then the end
         self.swallow = None       # connected, but nothing ever comes back; seconds, then the end
         self.latency = 0.0        # seconds before the reply and before every piece of data
+        self.contact = 0.0        # seconds before the reply only
         self.cut_up = None        # end the connection after that many bytes towards the target
         self.cut_down = None      # ... or from it
         self.cut_times = None     # how many connections are cut so; None: all
@@ -264,8 +265,8 @@ class FakeTor:
             self.requests.append((time.monotonic(), user, address, port, code))
             await reply(code)
 
-        if faults.latency:
-            await asyncio.sleep(faults.latency)
+        if faults.latency or faults.contact:
+            await asyncio.sleep(faults.latency + faults.contact)
         if faults.stall is not None:
             self.requests.append((time.monotonic(), user, address, port, None))
             await asyncio.sleep(faults.stall)
