@@ -338,6 +338,7 @@ void Node::Impl::start_tor(std::string target)
             relay->onion_is_published(entities.front().id);
     };
     events.socks = [this](const std::string& address) { relay->set_proxy(address); };
+    events.looked_up = [this](const std::string& onion, const std::string& words) { relay->onion_looked_up(onion, words); };
     events.back = [this] { relay->tor_is_back(); };
     relay::OwnReach::Hooks reach_hooks;
     reach_hooks.republish = [this] { return tor->republish(entities.front().onion); };

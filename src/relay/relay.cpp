@@ -17,6 +17,7 @@
 
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "app_notifier.h"
 #include "backoff.h"
@@ -158,6 +159,11 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     size_t answering = 0;      // inbound handshakes
     Strangers strangers;       // of them, those that were not known
     int64_t patience_ms = limits::kDeliveryPatienceMs;
+    struct LookedUp {
+        std::string words;
+        int64_t at = 0;
+    };
+    std::unordered_map<std::string, LookedUp> looked_up;  // by onion
     std::set<PeerId> answering_peers;
     // Deliveries under way: since when (monotonic), and whether the peer contacted us meanwhile.
     struct Attempt {
@@ -539,13 +545,25 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         co_return Outcome::Done;
     }
 
+    // What tor said during this attempt; older words are about another.
+    std::string with_tors_words(const std::string& peer, const Failure& failure) const
+    {
+        auto host = tent::peer_host(peer);
+        if (failure.reason != tent::FailureReason::Unreachable || !host)
+            return failure.problem;
+        auto said = looked_up.find(host->substr(0, host->find('.')));
+        if (said == looked_up.end() || clock.monotonic_ms() - said->second.at > limits::kPeerRequestMs)
+            return failure.problem;
+        return failure.problem + " (" + said->second.words + ")";
+    }
+
     Task<bool> wait_longer(const tent::Self& self, const PeerId& id, const Step& step, const Failure& failure)
     {
         // Our own end is closing or has no tor: not the peer's failure.
         if (stopping || !has_proxy)
             co_return false;
         waiting.insert(id);
-        const std::string& problem = failure.problem;
+        const std::string problem = with_tors_words(id.second, failure);
         // A fetch waits by itself, so that one attachment that is gone does not hold up the posts.
         const bool fetching = step.kind == Step::Kind::Fetch;
         const bool pulling = step.kind == Step::Kind::CatchUp;
@@ -757,6 +775,14 @@ void Relay::go_without_tor()
     impl_->pump();
 }
 #endif
+
+void Relay::onion_looked_up(const std::string& address, const std::string& words)
+{
+    constexpr size_t kRemembered = 4096;
+    if (impl_->looked_up.size() >= kRemembered)
+        impl_->looked_up.clear();
+    impl_->looked_up[address] = {words, impl_->clock.monotonic_ms()};
+}
 
 void Relay::tor_is_back()
 {

@@ -276,6 +276,27 @@ std::optional<HsDesc> parse_hs_desc(std::string_view event)
     return HsDesc{words[1], words[2], keyword(event, "REASON").value_or("")};
 }
 
+std::optional<std::string> words_for_lookup(const HsDesc& event)
+{
+    if (event.action == "RECEIVED")
+        return "its whereabouts are known to tor, so it was there within the last hours";
+    if (event.action != "FAILED")
+        return std::nullopt;
+    // control-spec, HS_DESC.
+    constexpr std::pair<std::string_view, const char*> kReasons[] = {
+        {"NOT_FOUND", "tor's directories know nothing of it: it has not been there for some hours"},
+        {"BAD_DESC", "what it has published cannot be read"},
+        {"QUERY_REJECTED", "a directory of tor refused to say where it is"},
+        {"QUERY_NO_HSDIR", "tor found no directory that it could ask"},
+        {"QUERY_RATE_LIMITED", "tor has asked for it too often lately and waits"},
+        {"UNEXPECTED", "a directory of tor gave an answer that makes no sense"},
+    };
+    for (const auto& [reason, words] : kReasons)
+        if (event.reason == reason)
+            return words;
+    return std::nullopt;  // UPLOAD_REJECTED is about our own
+}
+
 Secret add_onion_command(const Secret& expanded_key, std::string_view target, Pow pow)
 {
     constexpr std::string_view kBefore = "ADD_ONION ED25519-V3:";

@@ -100,6 +100,8 @@ struct HsDesc {
     std::string reason;
 };
 std::optional<HsDesc> parse_hs_desc(std::string_view event);
+// What looking up somebody's onion came to, for a person; nothing for events about other things.
+std::optional<std::string> words_for_lookup(const HsDesc& event);
 
 // "ADD_ONION ED25519-V3:<key> Flags=DiscardPK MaxStreams=64 Port=80,<target>": exactly in the order that our profile for
 // Tails' filter allows. The key is in it: keep the Secret only as long as needed.

@@ -518,7 +518,11 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
             return;
         }
         auto desc = parse_hs_desc(text);
-        if (!desc || desc->action != "UPLOADED")
+        if (!desc)
+            return;
+        if (auto words = words_for_lookup(*desc); words && events.looked_up && is_valid_onion_address(desc->address))
+            events.looked_up(desc->address, *words);
+        if (desc->action != "UPLOADED")
             return;
         // One for each directory; the first is enough.
         if (Onion* onion = find(desc->address); onion && onion->added)

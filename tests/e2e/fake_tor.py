@@ -277,6 +277,9 @@ class FakeTor:
             return await answer(4)
         onion = self.net.routes.get(address)
         if not onion or not onion.published or not onion.tor.running or self.bootstrap < 100:
+            for connection in self.controls:
+                connection._event("FAILED %s NO_AUTH $%s~dir REASON=NOT_FOUND" % (address, "0" * 40))
+                break
             return await answer(4)
         if port not in onion.ports:
             return await answer(5)

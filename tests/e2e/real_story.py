@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import fake_tor
 from harness import check, check_equal, wait_until
 from node import follow, limit
 from sharing import STATUS, AnApp
@@ -40,6 +41,13 @@ def test_three_nodes_through_bad_days_on_real_tors(stage):
     post("to the kitchen", group=True)
     once(carol, alice.entity, for_carol, 120)
     once(bob, alice.entity, for_bob, 120)
+
+    # Somebody who was never there: tor's own reason is told.
+    nobody = "http://%s.onion" % fake_tor.address_of(fake_tor.public_key(fake_tor.expand(b"n" * 32)))
+    carol.do("follow", nobody)
+    wait_until(lambda: any("know nothing of it" in d.get("problem", "") for d in carol.json("deliveries", "--to", nobody)["deliveries"]),
+               120, lambda: "why: %r" % carol.json("deliveries", "--to", nobody))
+    carol.do("unfollow", nobody)
 
     # carol's machine is off; alice goes on, and her own tor is killed meanwhile.
     carol.stop()

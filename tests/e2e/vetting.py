@@ -186,6 +186,7 @@ def test_the_ledger_says_what_reached_whom(stage):
     wait_until(lambda: ledger(second["id"])[0]["tries"] >= 1, 40, lambda: "tried: %r" % ledger(second["id"]))
     row = ledger(second["id"])[0]
     check_equal((row["state"], row["entity"]), ("waiting", bob.entity), "waiting")
+    check("know nothing of it" in row["problem"], "tor's own reason: %r" % row)
     check(row["problem"] and row["next_try_at"] > row["queued_at"], "why, and when again: %r" % row)
     words = alice.do("deliveries", second["id"])
     check("waiting" in words and row["problem"] in words, "in words: %r" % words)

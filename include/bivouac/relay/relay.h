@@ -34,6 +34,9 @@ public:
 #ifdef BIVOUAC_CONFORMANCE
     void go_without_tor();  // there is none, and addresses that are reached without it (tor/reach.h)
 #endif
+    // What tor said when it looked for that onion (56 characters), in words; it goes with the problem of an attempt that
+    // did not reach it.
+    void onion_looked_up(const std::string& address, const std::string& words);
     // Tor can build circuits (again): what waited is due at once.
     void tor_is_back();
     // Others can reach us (again): those who may be holding something back for us are told, by an ordinary

@@ -59,6 +59,8 @@ public:
         std::function<void()> changed;                                     // state() has changed
         std::function<void(const std::string& address, bool published)> published;
         std::function<void(const std::string& socks_address)> socks;       // known, or "" when tor is gone
+        // What looking up somebody else's onion came to, in words for a person. From tor; may be empty.
+        std::function<void(const std::string& address, const std::string& words)> looked_up = nullptr;
         std::function<void()> back;  // tor is usable (bootstrapped) after not having been: deliver now
     };
     TorControl(EventLoop& loop, TorOptions options, Events events);

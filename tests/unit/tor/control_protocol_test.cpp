@@ -238,6 +238,16 @@ TEST_CASE("HS_DESC events")
     REQUIRE(failed);
     CHECK(failed->action == "FAILED");
     CHECK(failed->reason == "UPLOAD_REJECTED");
+    CHECK_FALSE(words_for_lookup(*up));
+    CHECK_FALSE(words_for_lookup(*failed));  // about an onion of ours
+    auto lookup = [](const std::string& text) {
+        return words_for_lookup(*parse_hs_desc("HS_DESC " + text)).value_or("");
+    };
+    CHECK(lookup("FAILED " + kAddress + " NO_AUTH $0123~name blinded REASON=NOT_FOUND").find("know nothing") !=
+          std::string::npos);
+    CHECK(lookup("RECEIVED " + kAddress + " NO_AUTH $0123~name blinded").find("whereabouts are known") !=
+          std::string::npos);
+    CHECK(lookup("REQUESTED " + kAddress + " NO_AUTH $0123~name blinded") == "");
     CHECK(!parse_hs_desc("HS_DESC"));
     CHECK(!parse_hs_desc("HS_DESC UPLOADED"));
     CHECK(!parse_hs_desc("HS_DESC_CONTENT x y z"));
