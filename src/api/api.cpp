@@ -210,6 +210,8 @@ void Api::serve(net::HttpRequest request, std::shared_ptr<const Site> site, Resp
     call->caller.principal.shut_out = *self.door == store::Door::Sealed && !tent::is_let_in(call->principal());
     if (call->principal().kind == Principal::Kind::Peer)
         hooks_.peer_seen(self.id, call->principal().entity);
+    if (call->principal().kind == Principal::Kind::App && hooks_.owner_seen)
+        hooks_.owner_seen();
     call->route = parse_target(call->caller.target);
     if (Answer answer = route(call))
         finish(*call, std::move(*answer));

@@ -213,6 +213,7 @@ Result<Json> ControlApi::status()
     }));
     const Status status = board_.get();
     Json out = {
+        {"locked", false},
         {"entity", self_.entity},
         {"onion", self_.onion + ".onion"},
         {"listen", status.listen},

@@ -54,6 +54,16 @@ void remove_database(const std::string& path)
         std::remove((path + suffix).c_str());
 }
 
+Result<void> check_node_is_there(const DataPaths& paths, const std::string& directory)
+{
+    if (!file_exists(paths.database))
+        return fail(ErrorKind::NotFound, "there is no node in " + directory + "; make one with: bivouac init");
+    if (!file_exists(paths.keys))
+        return fail(ErrorKind::NotFound, "the key file " + paths.keys +
+                                             " is missing; without it the database cannot be opened by anybody");
+    return {};
+}
+
 Result<void> check_salt(const std::string& path, const std::string& salt)
 {
     // Read before SQLite opens the file: closing a descriptor of it later would drop SQLite's locks.
@@ -70,6 +80,25 @@ Result<void> check_salt(const std::string& path, const std::string& salt)
     return {};
 }
 
+Result<std::string> read_key_file(const std::string& directory)
+{
+    const DataPaths paths = DataPaths::in(directory);
+    if (!file_exists(paths.keys))
+        return fail(ErrorKind::NotFound, "there is no node in " + directory + "; make one with: bivouac init");
+    return read_file(paths.keys, 64u << 10);
+}
+
+Result<void> change_key_file(const std::string& directory,
+                             const std::function<Result<std::string>(const std::string& file)>& change)
+{
+    const DataPaths paths = DataPaths::in(directory);
+    TRY(read_key_file(directory));  // before a lock is made where there is no node
+    auto lock = FileLock::acquire(paths.keys_lock);
+    if (!lock.ok())
+        return fail(ErrorKind::Conflict, "the passphrases are being changed by somebody else at this moment");
+    return write_file_atomically(paths.keys, TRY(change(TRY(read_key_file(directory)))));
+}
+
 }  // namespace
 
 Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase,
@@ -84,8 +113,9 @@ Result<InitResult> init_data_directory(const std::string& directory, const Secre
         return fail(ErrorKind::Conflict, "there is a node in " + directory +
                                              " already; start it with: bivouac run (or choose another --data)");
     store::DataKeys keys = store::make_data_keys(system_random());
+    const auto cost = options.cost ? *options.cost : TRY(store::measure_cost(system_clock()));
     std::string key_file =
-        TRY(store::create_key_file(keys, passphrase, options.cost, system_random()));
+        TRY(store::create_key_file(keys, passphrase, cost, system_random(), system_clock().now_ms()));
     // Keys first, the database last and under its name only when whole: a key file without a database is what a
     // cut-off init leaves, and holds nothing.
     TRY(write_file_atomically(paths.keys, key_file));
@@ -108,17 +138,31 @@ Result<InitResult> init_data_directory(const std::string& directory, const Secre
     return InitResult{*entity};
 }
 
-Result<OpenedData> open_data_directory(const std::string& directory, const Secret& passphrase)
+Result<FileLock> lock_data_directory(const std::string& directory)
 {
     const DataPaths paths = DataPaths::in(directory);
-    const bool has_database = file_exists(paths.database);
-    if (!has_database)
-        return fail(ErrorKind::NotFound, "there is no node in " + directory + "; make one with: bivouac init");
-    if (!file_exists(paths.keys))
-        return fail(ErrorKind::NotFound, "the key file " + paths.keys +
-                                             " is missing; without it the database cannot be opened by anybody");
+    TRY(check_node_is_there(paths, directory));
     TRY(ensure_private_directory(directory));
-    FileLock lock = TRY(FileLock::acquire(paths.lock));
+    // One that was just killed has it for a moment longer.
+    for (int tenths = 0;; ++tenths) {
+        auto lock = FileLock::acquire(paths.lock);
+        if (lock.ok() || lock.error().kind != ErrorKind::Conflict || tenths == 10)
+            return lock;
+        ::usleep(100'000);
+    }
+}
+
+Result<OpenedData> open_data_directory(const std::string& directory, const Secret& passphrase)
+{
+    FileLock lock = TRY(lock_data_directory(directory));
+    auto store = TRY(open_store(directory, passphrase));
+    return OpenedData{std::move(lock), std::move(store)};
+}
+
+Result<std::unique_ptr<store::Store>> open_store(const std::string& directory, const Secret& passphrase)
+{
+    const DataPaths paths = DataPaths::in(directory);
+    TRY(check_node_is_there(paths, directory));
     std::string key_file = TRY(read_file(paths.keys, 64u << 10));
     store::DataKeys keys = TRY(store::open_key_file(key_file, passphrase));
     TRY(check_salt(paths.database, keys.file_salt));
@@ -129,7 +173,7 @@ Result<OpenedData> open_data_directory(const std::string& directory, const Secre
             return fail(ErrorKind::Invalid, "the database is damaged; restore a backup");
         return std::move(opened).error();
     }
-    return OpenedData{std::move(lock), std::move(*opened)};
+    return std::move(*opened);
 }
 
 Result<void> check_passphrase(const std::string& directory, const Secret& passphrase)
@@ -137,6 +181,37 @@ Result<void> check_passphrase(const std::string& directory, const Secret& passph
     std::string key_file = TRY(read_file(DataPaths::in(directory).keys, 64u << 10));
     TRY(store::open_key_file(key_file, passphrase));
     return {};
+}
+
+Result<std::vector<store::KeySlot>> list_passphrases(const std::string& directory, const Secret& passphrase)
+{
+    return store::list_passphrases(TRY(read_key_file(directory)), passphrase);
+}
+
+Result<void> change_passphrase(const std::string& directory, const Secret& passphrase, const Secret& fresh)
+{
+    return change_key_file(directory, [&](const std::string& file) {
+        return store::change_passphrase(file, passphrase, fresh, system_random(), system_clock().now_ms());
+    });
+}
+
+Result<void> add_passphrase(const std::string& directory, const Secret& passphrase, const Secret& fresh,
+                            const std::string& name)
+{
+    return change_key_file(directory, [&](const std::string& file) {
+        return store::add_passphrase(file, passphrase, fresh, name, system_random(), system_clock().now_ms());
+    });
+}
+
+Result<void> remove_passphrase(const std::string& directory, const Secret& passphrase, const std::string& which)
+{
+    return change_key_file(directory, [&](const std::string& file) -> Result<std::string> {
+        size_t number = 0;
+        for (const auto& slot : TRY(store::list_passphrases(file, passphrase)))
+            if (std::to_string(slot.number) == which || (!slot.name.empty() && slot.name == which))
+                number = slot.number;
+        return store::remove_passphrase(file, passphrase, number, system_random());
+    });
 }
 
 }  // namespace bivouac::app

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/app/guardian.h>
 #include <bivouac/app/node.h>
 
 #include <algorithm>
@@ -34,6 +35,7 @@ namespace {
 
 // What is in hand may end; then everything is closed. Together with closing the store below five seconds.
 constexpr int64_t kGraceMs = 2'500;
+constexpr int64_t kIdleLookMs = 15'000;
 constexpr auto kStopLimit = std::chrono::milliseconds(4'500);
 constexpr uint64_t kControlBodyBytes = 400u << 20;  // several attachments of the command line
 
@@ -43,6 +45,7 @@ sigset_t stop_signals()
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);  // lock
     return set;
 }
 
@@ -122,6 +125,8 @@ struct Node::Impl {
     std::unique_ptr<relay::OwnReach> own_reach;
     std::unique_ptr<Housekeeping> housekeeping;
     std::atomic<int> control_listener{-1};
+    std::atomic<int64_t> owner_seen_ms{0};  // when she last did something
+    EventLoop::Timer idle_timer;
     int last_bootstrap = -1;
     std::string last_problem;
 
@@ -135,6 +140,8 @@ struct Node::Impl {
 
     Result<void> build();
     Result<void> open_listeners();
+    void owner_seen();
+    void watch_idleness();
     Result<void> open_control_socket();
     void start_tor(std::string target);
     uint64_t upload_limit() const { return static_cast<uint64_t>(config.upload_limit_mib) << 20; }
@@ -142,7 +149,7 @@ struct Node::Impl {
     void handle(net::HttpRequest request, api::Responder respond);
     net::BodyPolicy admit(int listener, const net::RequestHead& head);
     void tor_changed();
-    void begin_stop(std::function<void()> done);
+    void begin_stop(int64_t grace_ms, std::function<void()> done);
 };
 
 net::BodyPolicy Node::Impl::admit(int listener, const net::RequestHead& head)
@@ -165,10 +172,30 @@ api::Storage Node::Impl::storage() const
     return out;
 }
 
+void Node::Impl::owner_seen()
+{
+    owner_seen_ms = system_clock().monotonic_ms();
+}
+
+// Looks now and then whether it is time to lock.
+void Node::Impl::watch_idleness()
+{
+    const int64_t left = owner_seen_ms + config.lock_after_ms - system_clock().monotonic_ms();
+    if (left <= 0) {
+        log::info("nothing was done for a while: locking");
+        kill(getpid(), SIGUSR1);
+        return;
+    }
+    idle_timer = loop.after(std::min<int64_t>(left, kIdleLookMs), [this] { watch_idleness(); });
+}
+
 void Node::Impl::handle(net::HttpRequest request, api::Responder respond)
 {
-    if (request.listener == control_listener)
+    if (request.listener == control_listener) {
+        if (request.target != "/status")
+            owner_seen();
         return respond(control->handle(request));
+    }
     api->handle(std::move(request), std::move(respond));
 }
 
@@ -189,6 +216,7 @@ Result<void> Node::Impl::build()
     relay->set_patience(config.patience_days * 24 * 3600'000);
 
     api::Hooks hooks;
+    hooks.owner_seen = [this] { owner_seen(); };
     hooks.posted = [this] { relay->wake(); };
     hooks.peer_seen = [this](int64_t owner, std::string peer) { relay->peer_seen(owner, std::move(peer)); };
     hooks.initial = [this](const tent::Self& self, std::string entity, std::string post, std::string link, Json body,
@@ -253,6 +281,9 @@ Result<void> Node::Impl::build()
         });
     TRY(open_listeners());
     housekeeping = std::make_unique<Housekeeping>(loop, store());
+    owner_seen();
+    if (config.lock_after_ms > 0)
+        watch_idleness();
     return {};
 }
 
@@ -367,7 +398,7 @@ void Node::Impl::tor_changed()
     board.change([&](Status& s) { s.tor = std::move(state); });
 }
 
-void Node::Impl::begin_stop(std::function<void()> done)
+void Node::Impl::begin_stop(int64_t grace_ms, std::function<void()> done)
 {
     gate->close();
     housekeeping->stop();
@@ -385,8 +416,8 @@ void Node::Impl::begin_stop(std::function<void()> done)
             stop_tor();
     };
     // The relay ends what is under way, the check of our own address included.
-    auto stop_relay = [this, stop_reach] { relay->stop(kGraceMs / 2, stop_reach); };
-    front->stop(kGraceMs / 2, stop_relay);
+    auto stop_relay = [this, grace_ms, stop_reach] { relay->stop(grace_ms / 2, stop_reach); };
+    front->stop(grace_ms / 2, stop_relay);
 }
 
 Node::Node(std::unique_ptr<Impl> impl)
@@ -403,20 +434,21 @@ Result<std::unique_ptr<Node>> Node::start(RunConfig config, OpenedData data)
     return std::unique_ptr<Node>(new Node(std::move(impl)));
 }
 
-void Node::run_until_stopped()
+End Node::run_until_stopped()
 {
     std::thread loop_thread([this] { impl_->loop.run(); });
     sigset_t set = stop_signals();
     int signal = 0;
     sigwait(&set, &signal);
-    log::info("stopping");
+    const bool locking = signal == SIGUSR1;
+    log::info(locking ? "locking" : "stopping");
     std::promise<void> stopped;
     auto future = stopped.get_future();
-    impl_->loop.post([this, &stopped] { impl_->begin_stop([&stopped] { stopped.set_value(); }); });
+    impl_->loop.post([this, locking, &stopped] { impl_->begin_stop(locking ? 0 : kGraceMs, [&stopped] { stopped.set_value(); }); });
     if (future.wait_for(kStopLimit) != std::future_status::ready) {
         // Everything acknowledged is on disk; what hangs is dropped.
         log::warning("stopped after the time for stopping ran out");
-        _exit(0);
+        _exit(locking ? kExitLocked : 0);
     }
     impl_->loop.stop();
     loop_thread.join();
@@ -434,6 +466,7 @@ void Node::run_until_stopped()
     impl_->http.reset();
     impl_->authenticator.reset();
     impl_->data.store.reset();
+    return locking ? End::Locked : End::Stopped;
 }
 
 }  // namespace bivouac::app

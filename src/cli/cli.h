@@ -18,9 +18,11 @@ struct Context {
     std::string data_directory;
     bool json = false;
     std::function<Result<void>()> action;  // of the verb that was chosen
+    int exit_code = 0;                     // when the action went well
 };
 
 // One a verb: adds its subcommand; its callback sets context.action.
+void add_passphrase(CLI::App& app, Context& context);
 void add_init(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
@@ -39,6 +41,9 @@ void add_invite(CLI::App& app, Context& context);
 void add_audience(CLI::App& app, Context& context);
 void add_deliveries(CLI::App& app, Context& context);
 void add_stop(CLI::App& app, Context& context);
+void add_lock(CLI::App& app, Context& context);
+void add_unlock(CLI::App& app, Context& context);
+void add_panic(CLI::App& app, Context& context);
 void add_app(CLI::App& app, Context& context);
 void add_onion_key(CLI::App& app, Context& context);
 
@@ -50,11 +55,13 @@ CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, con
 
 enum class Ask { Once, Twice };
 // From the file ("-": standard input), or from the terminal without echo. One line feed at the end is dropped.
-Result<Secret> read_passphrase(const std::string& file, Ask ask);
+// `prompt`: what the terminal is asked, when not simply for the passphrase.
+Result<Secret> read_passphrase(const std::string& file, Ask ask, const char* prompt = nullptr);
 
 // --- output.cpp ---
 void print(std::string_view line);
 void print_json(const Json& json);
+void print_error(const Error& error);  // one line on standard error
 // Text from others on a terminal: control characters and bidirectional overrides are made visible.
 std::string printable(std::string_view text);
 std::string local_time(int64_t ms);

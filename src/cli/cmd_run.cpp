@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <memory>
+#include <optional>
 
+#include <bivouac/app/guardian.h>
+#include <bivouac/app/locked.h>
 #include <bivouac/app/node.h>
 #include <bivouac/base/log.h>
+#include <bivouac/model/duration.h>
 
 #include "cli.h"
 
@@ -14,9 +18,33 @@ struct RunOptions {
     app::RunConfig config;
     std::string passphrase_file;
     std::vector<int> local_api;  // empty, or one port
+    std::string lock_after;
     bool log_names = false;
     bool verbose = false;
 };
+
+// Nothing: it was told to stop while it was locked.
+Result<std::optional<app::OpenedData>> open(Context& context, RunOptions& options, app::Begin begin)
+{
+    if (begin == app::Begin::Locked) {
+        app::block_stop_signals();
+        return app::wait_for_passphrase(context.data_directory);
+    }
+    const Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once));
+    app::block_stop_signals();
+    auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
+    return std::optional<app::OpenedData>(std::move(data));
+}
+
+// Gives the exit code.
+Result<int> serve(Context& context, RunOptions& options, app::Begin begin)
+{
+    auto data = TRY(open(context, options, begin));
+    if (!data)
+        return 0;
+    auto node = TRY(app::Node::start(options.config, std::move(*data)));
+    return node->run_until_stopped() == app::End::Locked ? app::kExitLocked : 0;
+}
 
 Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
 {
@@ -26,12 +54,14 @@ Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
     if (local_api_asked)
         options.config.local_api_port =
             options.local_api.empty() ? uint16_t(0) : static_cast<uint16_t>(options.local_api.front());
-    Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once));
-    app::block_stop_signals();
-    auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
-    passphrase = Secret();
-    auto node = TRY(app::Node::start(options.config, std::move(data)));
-    node->run_until_stopped();
+    if (!options.lock_after.empty())
+        options.config.lock_after_ms = TRY(parse_duration(options.lock_after));
+    context.exit_code = app::guard([&](app::Begin begin) {
+        auto code = serve(context, options, begin);
+        if (!code.ok())
+            print_error(code.error());
+        return code.ok() ? *code : 1;
+    });
     return {};
 }
 
@@ -87,6 +117,9 @@ void add_run(CLI::App& app, Context& context)
                      "Try deliveries for this many days before giving up (default 14)")
         ->type_name("DAYS")
         ->check(CLI::Range(1, 365));
+    verb->add_option("--lock-after", options->lock_after,
+                     "Lock the node when you did nothing for so long (30m, 12h, ...; default: never). What your apps ask counts")
+        ->type_name("TIME");
     verb->add_flag("--log-names", options->log_names, "Write entities into the log (off: the log names nobody)");
     verb->add_flag("-v,--verbose", options->verbose, "Log more");
     verb->callback([&context, options, local] {

@@ -71,6 +71,10 @@ Result<void> check(const std::string& data_directory)
 
 void print_status(const Json& s)
 {
+    if (s.value("locked", false)) {
+        print("locked: nothing is served; unlock it with: bivouac unlock");
+        return;
+    }
     const Json& tor = s["tor"];
     print("address     " + s["entity"].get<std::string>());
     if (tor.value("mode", "") == "none")

@@ -12,6 +12,12 @@ void print(std::string_view line)
     std::fputc('\n', stdout);
 }
 
+void print_error(const Error& error)
+{
+    std::string line = "bivouac: " + printable(error.detail) + "\n";
+    std::fputs(line.c_str(), stderr);
+}
+
 void print_json(const Json& json)
 {
     print(json.dump(2));

@@ -56,7 +56,7 @@ Result<Secret> ask_terminal(const char* prompt)
 
 }  // namespace
 
-Result<Secret> read_passphrase(const std::string& file, Ask ask)
+Result<Secret> read_passphrase(const std::string& file, Ask ask, const char* prompt)
 {
     if (file == "-")
         return read_from(STDIN_FILENO);
@@ -68,12 +68,12 @@ Result<Secret> read_passphrase(const std::string& file, Ask ask)
         ::close(fd);
         return secret;
     }
-    Secret first = TRY(ask_terminal(ask == Ask::Twice ? "New passphrase: " : "Passphrase: "));
+    Secret first = TRY(ask_terminal(prompt ? prompt : ask == Ask::Twice ? "New passphrase: " : "Passphrase: "));
     if (ask == Ask::Once)
         return first;
     Secret second = TRY(ask_terminal("The same again: "));
     if (first.view() != second.view())
-        return fail(ErrorKind::Invalid, "the two passphrases differ; nothing was made");
+        return fail(ErrorKind::Invalid, "the two passphrases differ; nothing was done");
     return first;
 }
 

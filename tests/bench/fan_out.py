@@ -112,15 +112,13 @@ class Round:
         node = Node(os.path.join(self.build, "src/bivouac"), self.top, "node", net.node("node"), PASSPHRASE, data=data)
         self.stage.nodes.append(node)
         node.extra_args = ["--local-api"]
-        node.tor.faults.contact = LATENCY
         node.start()
         node.api_address = node.status()["local_api"][len("http://"):]
         node.wait_published(60)
         # Whoever follows is greeted first; that is not what is measured.
-        asked = -1
-        while asked != len(node.tor.requests):
-            asked = len(node.tor.requests)
-            time.sleep(2 * LATENCY + 1)
+        wait_until(lambda: len(node.tor.requests) >= self.count, 300, "all are greeted")
+        time.sleep(2)
+        node.tor.faults.contact = LATENCY
         figures = {"followers": self.count}
 
         def post(text, to):
@@ -135,12 +133,12 @@ class Round:
         limit = 3 * figures["paper"] + 60
         wait_until(lambda: node.outbox_waiting() == 0, 60, "nothing waits")
 
-        before = resident(node.process.pid)
-        with open("/proc/%d/clear_refs" % node.process.pid, "w") as file:
+        before = resident(node.pid)
+        with open("/proc/%d/clear_refs" % node.pid, "w") as file:
             file.write("5")  # VmHWM begins anew
         version, begin = post("for all", "followers")
         figures["total"] = followers.seconds(version, self.count, begin, limit)
-        figures["grown"] = resident(node.process.pid, "VmHWM") - before
+        figures["grown"] = resident(node.pid, "VmHWM") - before
         wait_until(lambda: node.outbox_waiting() == 0, 60, "nothing waits")
 
         span = min(15.0, figures["paper"] / 2)

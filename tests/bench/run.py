@@ -209,7 +209,7 @@ class Bench:
             got = self.load(address, target, *signing)
             seen.append(1e6 * (cpu_seconds(pid) - before) / got["requests"])
             return got["rate"]
-        rates = self.turns(lambda: measured(node.address, node.process.pid, mine),
+        rates = self.turns(lambda: measured(node.address, node.pid, mine),
                            lambda: measured(floor, self.processes[-1].pid, theirs))
         a, b = statistics.median(mine), statistics.median(theirs)
         unit = "req/s of %d bytes; CPU %.0f and %.0f µs, %.2f" % (len(answer.body), a, b, b / a)
@@ -283,7 +283,7 @@ def idle(bench):
     node = bench.node(0, "empty")
     bench.answer_of(node, "/posts", False)
     time.sleep(1)
-    rss, anon = memory(node.process.pid)
+    rss, anon = memory(node.pid)
     bench.end(node)
     bench.notes.append("idle: VmRSS %.1f MiB, of that RssAnon %.1f MiB" % (rss, anon))
     return rss, None, "MiB VmRSS"
@@ -446,7 +446,7 @@ def down(bench):
 
 @row("memory", "memory after all of the above, one process", 60, needs="MiB at most")
 def after(bench):
-    rss, anon = memory(bench.main().process.pid)
+    rss, anon = memory(bench.main().pid)
     bench.notes.append("memory: VmRSS %.1f MiB, of that RssAnon %.1f MiB; page caches as StoreOptions in store/store.h has them; a "
                        "signed request leaves a nonce for 121 s; after each row: %s" % (
                            rss, anon, ", ".join("%s %.0f" % pair for pair in bench.grown)))
@@ -495,7 +495,7 @@ def profile(bench, key):
     if key not in loads:
         raise Failed("--profile knows: " + " ".join(loads))
     out = os.path.join(bench.build, "bench-%s.perf" % key)
-    recorder = subprocess.Popen(["perf", "record", "-q", "-F", "397", "--call-graph", "dwarf,16384", "-p", str(node.process.pid),
+    recorder = subprocess.Popen(["perf", "record", "-q", "-F", "397", "--call-graph", "dwarf,16384", "-p", str(node.pid),
                                  "-o", out], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     target, more = loads[key]
@@ -580,7 +580,7 @@ def main():
                 results.append({"key": entry["key"], "failed": str(error)})
                 continue
             if "main" in bench.kept:
-                bench.grown.append((entry["key"], memory(bench.main().process.pid)[0]))
+                bench.grown.append((entry["key"], memory(bench.main().pid)[0]))
             ratio, reached = judge(entry, ours, floor)
             goal = "" if entry["goal"] is None else "%g %s" % (entry["goal"], entry["needs"])
             print(line % (text, number(ours), number(floor), "%.2f" % ratio if ratio else "", goal,

@@ -138,11 +138,11 @@ def test_ninety_mebibytes_in_bounded_memory(stage):
     alice = alone(stage)
     alice.api("GET", "/posts")
     data = os.urandom(1 << 20) * 90
-    before = resident(alice.process.pid)
+    before = resident(alice.pid)
     post = made(send(alice, "POST", "/posts", {"type": NOTE, "content": {}}, [("f", "large", "application/octet-stream", data)]))
     check_equal(post["attachments"][0]["digest"], tent.digest(data), "digest")
     check(file_of(alice, post, "large", timeout=120).body == data, "the bytes differ")
-    grown = resident(alice.process.pid) - before
+    grown = resident(alice.pid) - before
     stage.say("grew by %.1f MiB" % (grown / (1 << 20)))
     check(grown < 60 << 20, "alice grew by %d MiB" % (grown >> 20))
 

@@ -128,7 +128,7 @@ def story(stage, tor):
         node.wait_answering(90)
     for node in nodes:
         node.wait_published(120)
-        check(os.readlink("/proc/%d/ns/net" % node.process.pid) == os.readlink("/proc/self/ns/net"), "another namespace")
+        check(os.readlink("/proc/%d/ns/net" % node.pid) == os.readlink("/proc/self/ns/net"), "another namespace")
     follow(alice, bob, 90)
     path = stage.file("dot.png", picture())
     # A text full of things that a careless program would fetch or look up.

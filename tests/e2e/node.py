@@ -147,6 +147,36 @@ class Node:
         check_equal(code, 0, "%s: exit code after SIGTERM\n%s" % (self.name, self.log_tail()))
         return took
 
+    @property
+    def pid(self):
+        """Of the process that does the work: run's child."""
+        return self.pids()[-1]
+
+    def pids(self):
+        """From the one that was started down to the one that does the work."""
+        found = [self.process.pid]
+        while True:
+            below = []
+            try:
+                with open("/proc/%d/task/%d/children" % (found[-1], found[-1])) as file:
+                    below = file.read().split()
+            except OSError:
+                pass
+            for child in below:
+                try:
+                    with open("/proc/%s/comm" % child) as file:
+                        if file.read().startswith("bivouac"):
+                            found.append(int(child))
+                            break
+                except OSError:
+                    pass
+            else:
+                return found
+
+    def signal_all(self, number):
+        for pid in self.pids():
+            os.kill(pid, number)
+
     def kill9(self):
         self.process.kill()
 
@@ -261,7 +291,7 @@ class Node:
                         text = file.read()
                 except OSError:
                     continue
-                if "(tor)" in text and int(text.rsplit(")", 1)[1].split()[1]) == self.process.pid:
+                if "(tor)" in text and int(text.rsplit(")", 1)[1].split()[1]) in self.pids():
                     return int(name), start_time(int(name))
         return None
 

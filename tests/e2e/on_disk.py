@@ -106,7 +106,7 @@ def scan_nodes(stage, nodes, when, app=None):
         scan.secret("a Hawk key", app["hawk_key"])
         scan.secret("the app's name", "Pelican Notebook")
     for node in nodes:
-        for pid in [node.process.pid] if node.process.alive() else []:
+        for pid in [node.pid] if node.process.alive() else []:
             scan.unnamed(pid)
         scan.tree(node.data)
         scan.tree(node.env["TMPDIR"])

@@ -75,7 +75,7 @@ def test_three_posts_while_bobs_node_is_stopped(stage):
 def test_alices_tor_dies_under_her(stage):
     alice, bob = stage.pair()
     reach(alice, bob.tor.socks_port)
-    pid = alice.process.pid
+    pid = alice.pid
     for turn in range(3):
         alice.tor.kill()
         wait_until(lambda: not alice.status()["published"], 20, "alice's node notices")
@@ -84,7 +84,7 @@ def test_alices_tor_dies_under_her(stage):
         reach(alice, bob.tor.socks_port)
     alice.post("after three deaths")
     bob.wait_text("after three deaths", 60)
-    check_equal(alice.process.pid, pid, "alice's node")
+    check_equal(alice.pid, pid, "alice's node")
 
 
 @limit(300)

@@ -114,7 +114,7 @@ def resident(pid):
 def test_a_large_attachment_passes_in_bounded_memory(stage):
     """48 MiB from alice's disk to bob's node: neither holds it in memory."""
     alice, bob = stage.pair()
-    before = {node.name: resident(node.process.pid) for node in (alice, bob)}
+    before = {node.name: resident(node.pid) for node in (alice, bob)}
     data = os.urandom(1 << 20) * 48
     path = stage.file("large.bin", data)
     post = alice.post("large", "--attach", path)
@@ -127,7 +127,7 @@ def test_a_large_attachment_passes_in_bounded_memory(stage):
     got = wait_until(whole, 60, "bob holds it", 0.3)[0]
     check(got == data, "the bytes differ")
     for node in (alice, bob):
-        grown = resident(node.process.pid) - before[node.name]
+        grown = resident(node.pid) - before[node.name]
         stage.say("%s grew by %.1f MiB" % (node.name, grown / (1 << 20)))
         check(grown < 40 << 20, "%s grew by %d MiB" % (node.name, grown >> 20))
 

@@ -67,7 +67,7 @@ def test_three_nodes_through_bad_days_on_real_tors(stage):
     once(bob, alice.entity, for_bob, 150)
 
     # bob's lid is closed: the node stands still, its tor too.
-    pids = [bob.process.pid, bob.tor.pid]
+    pids = bob.pids() + [bob.tor.pid]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     begin = time.monotonic()

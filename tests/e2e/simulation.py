@@ -134,7 +134,7 @@ class Simulation:
     def sleep(self, name):
         """The lid is closed: the process stands still, its onion and its streams are gone."""
         node = self.nodes[name]
-        node.process.send(signal.SIGSTOP)
+        node.signal_all(signal.SIGSTOP)
         route = self.stage.fake.routes.get(node.onion)
         if route:
             route.published = False
@@ -147,7 +147,7 @@ class Simulation:
         route = self.stage.fake.routes.get(node.onion)
         if route:
             route.published = True
-        node.process.send(signal.SIGCONT)
+        node.signal_all(signal.SIGCONT)
         self.asleep.discard(name)
 
     def kill(self, name):

@@ -19,6 +19,7 @@ struct RunConfig {
     bool onion_from_torrc = false;
     bool circuit_ids = false;                // tor says before each connection which circuit it is of
     int64_t upload_limit_mib = 100;          // of one attachment, and of all in one request
+    int64_t lock_after_ms = 0;               // of idleness of the owner; 0: never
     int64_t patience_days = 14;              // how long a delivery is tried
     // Serve the entity at `listen` itself, without Tor. The ordinary program knows no such thing (src/conformance).
     bool conformance = false;
@@ -31,11 +32,12 @@ struct DataPaths {
     std::string lock;
     std::string socket;
     std::string tor;
+    std::string keys_lock;
 
     static DataPaths in(const std::string& directory)
     {
         return {directory + "/bivouac.db", directory + "/bivouac.keys", directory + "/lock",
-                directory + "/control.sock", directory + "/tor"};
+                directory + "/control.sock", directory + "/tor", directory + "/keys.lock"};
     }
 };
 

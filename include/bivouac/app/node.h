@@ -12,15 +12,18 @@
 
 namespace bivouac::app {
 
+enum class End { Stopped, Locked };
+
 class Node {
 public:
     // Everything that can fail for a reason a person can act on fails here.
     static Result<std::unique_ptr<Node>> start(RunConfig config, OpenedData data);
     ~Node();
 
-    // Blocks until SIGTERM, SIGINT or `bivouac stop`, then stops within five seconds. The signals must be
+    // Blocks until SIGTERM, SIGINT or `bivouac stop`, then stops within five seconds; or until SIGUSR1 or when the owner
+    // was idle for long enough, then it stops at once and is to be locked (app/guardian.h). The signals must be
     // blocked in all threads (block_stop_signals, before any thread starts).
-    void run_until_stopped();
+    End run_until_stopped();
 
 private:
     struct Impl;
