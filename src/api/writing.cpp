@@ -74,7 +74,11 @@ Answer write(const CallPtr& call, std::function<Result<T>(store::WriteTx&)> job,
         out->emplace(job(tx));
         if (!(*out)->ok())
             return (*out)->error();
-        tx.after_commit([call] { call->services.hooks.posted(); });
+        tx.after_commit([call] {
+            call->services.hooks.posted();
+            if (call->request.method == "DELETE" && call->services.hooks.withdrawn)
+                call->services.hooks.withdrawn();
+        });
         return {};
     };
     auto done = [call, out, answer = std::move(answer)](Result<void> committed) {

@@ -182,6 +182,10 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return decide_app(TRY(body()));
         if (route == "POST /onion-key")
             return onion_key();
+        if (route == "POST /restored") {
+            TRY(store_.write([](store::WriteTx& tx) { return store::confirm_restoration(tx); }));
+            return Json({{"confirmed", true}});
+        }
         if (route == "POST /stop") {
             hooks_.stop();
             return Json({{"stopping", true}});
@@ -204,12 +208,14 @@ Result<Json> ControlApi::status()
         int64_t pending = 0;
         int64_t approved = 0;
         store::StrangersToday strangers;
+        std::optional<store::Restored> restored;
     };
     Counts counts = TRY(store_.read([&](store::ReadTx& tx) -> Result<Counts> {
         return Counts{TRY(store::count_outbox(tx, self_.id)),
                       TRY(store::count_followers(tx, self_.id, "pending")),
                       TRY(store::count_followers(tx, self_.id, "approved")),
-                      TRY(store::strangers_today(tx, self_.id))};
+                      TRY(store::strangers_today(tx, self_.id)),
+                      TRY(store::unconfirmed_restoration(tx))};
     }));
     const Status status = board_.get();
     Json out = {
@@ -243,6 +249,8 @@ Result<Json> ControlApi::status()
                               {"posts", strangers.posts},
                               {"bytes", strangers.bytes},
                               {"refused", tent::strangers_are_refused(strangers, counts.pending)}};
+    if (counts.restored)
+        out["restored"] = {{"at", counts.restored->restored_at}, {"backup_of", counts.restored->made_at}};
     out["tor"]["proof_of_work"] = status.tor.pow;
     if (!status.tor.version.empty())
         out["tor"]["version"] = status.tor.version;

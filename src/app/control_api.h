@@ -20,6 +20,7 @@ class ControlApi {
 public:
     struct Hooks {
         std::function<void()> posted;
+        std::function<void()> withdrawn;  // what is under way may not be meant for its reader any more
         std::function<void()> stop;
         std::function<void()> check_reach;
         std::function<void(const std::string& hawk_id)> app_created;

@@ -82,7 +82,10 @@ Result<Json> ControlApi::follow(const Json& body)
 {
     auto wish = TRY(wish_in(body));
     auto relationship = TRY(store_.write([&](store::WriteTx& tx) {
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         return tent::follow(tx, self_, wish.entity, wish.message);
     }));
     return Json({{"following", following_json(self_, relationship)}});
@@ -92,7 +95,10 @@ Result<Json> ControlApi::unfollow(const Json& body)
 {
     std::string entity = TRY(entity_in(body));
     TRY(store_.write([&](store::WriteTx& tx) {
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         return tent::unfollow(tx, self_, entity);
     }));
     return Json({{"unfollowed", entity}});
@@ -179,7 +185,10 @@ Result<Json> ControlApi::decide(const Json& body)
         } else {
             return fail(ErrorKind::Invalid, "the action is approve, deny, deny-all, block, unblock, remove, verify or unverify");
         }
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         auto now = TRY(store::find_relationship(tx, self_.id, entity));
         if (!now)
             return fail(ErrorKind::Internal, "the follower is gone");
@@ -205,7 +214,10 @@ Result<Json> ControlApi::catch_up(const Json& body)
     if (body.contains("entity") && !TRY(string_member(body, "entity")).empty())
         entity = TRY(entity_in(body));
     return store_.write([&](store::WriteTx& tx) -> Result<Json> {
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         Json list = Json::array();
         for (const auto& c : TRY(store::list_catch_ups(tx, self_.id))) {
             if (!entity.empty() && c.peer != entity)
@@ -232,7 +244,10 @@ Result<Json> ControlApi::set_door(const Json& body)
     if (!door)
         return fail(ErrorKind::Invalid, "the door is open, vetted or sealed");
     TRY(store_.write([&](store::WriteTx& tx) {
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         return tent::change_door(tx, self_, *door);
     }));
     return Json({{"door", store::name_of(*door)}});
@@ -262,7 +277,10 @@ Result<Json> ControlApi::change_group(const Json& body)
     std::string name = TRY(string_member(body, "group"));
     std::string action = TRY(string_member(body, "action"));
     return store_.write([&](store::WriteTx& tx) -> Result<Json> {
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         if (action == "add")
             return Json({{"group", group_json(TRY(tent::make_group(tx, self_, name)))}});
         if (action == "remove")
@@ -355,7 +373,10 @@ Result<Json> ControlApi::change_deliveries(const Json& body)
     if (cancel && filter.post.empty() && filter.peer.empty())
         return fail(ErrorKind::Invalid, "say which: a post, or whom with --to");
     int64_t count = TRY(store_.write([&](store::WriteTx& tx) {
-        tx.after_commit([this] { hooks_.posted(); });
+        tx.after_commit([this] {
+            hooks_.posted();
+            hooks_.withdrawn();
+        });
         return cancel ? store::cancel_deliveries(tx, self_.id, filter) : store::retry_deliveries(tx, self_.id, filter);
     }));
     return Json({{cancel ? "cancelled" : "waiting", count}});

@@ -218,6 +218,7 @@ Result<void> Node::Impl::build()
     api::Hooks hooks;
     hooks.owner_seen = [this] { owner_seen(); };
     hooks.posted = [this] { relay->wake(); };
+    hooks.withdrawn = [this] { relay->something_withdrawn(); };
     hooks.peer_seen = [this](int64_t owner, std::string peer) { relay->peer_seen(owner, std::move(peer)); };
     hooks.initial = [this](const tent::Self& self, std::string entity, std::string post, std::string link, Json body,
                            std::optional<uint32_t> circuit, api::Responder respond) {
@@ -262,6 +263,7 @@ Result<void> Node::Impl::build()
 
     ControlApi::Hooks control_hooks;
     control_hooks.posted = [this] { relay->wake(); };
+    control_hooks.withdrawn = [this] { relay->something_withdrawn(); };
     control_hooks.check_reach = [this] {
         if (own_reach)
             own_reach->check_now();

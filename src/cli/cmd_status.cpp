@@ -76,6 +76,10 @@ void print_status(const Json& s)
         return;
     }
     const Json& tor = s["tor"];
+    if (s.contains("restored"))
+        print("RESTORED    from the backup of " + local_time(s["restored"]["backup_of"].get<int64_t>()) +
+              ". The node that it was made from must not run any more: two of one address take each other's\n"
+              "            posts away. There: bivouac panic, or never start it again. Then here: bivouac restore --other-is-gone");
     print("address     " + s["entity"].get<std::string>());
     if (tor.value("mode", "") == "none")
         print("tor         off (--no-tor): deliveries wait");

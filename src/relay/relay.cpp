@@ -169,6 +169,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     struct Attempt {
         int64_t since = 0;
         bool seen = false;
+        int64_t delivery = 0;      // 0: something else is under way
+        int64_t version_row = 0;
         EventLoop::Timer recheck;  // she was seen when it was too early to say that it hangs
     };
     std::map<PeerId, Attempt> attempts;
@@ -309,6 +311,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         Outcome outcome = Outcome::Later;
         attempts[id] = Attempt();
         attempts[id].since = clock.monotonic_ms();
+        if (step.kind == Step::Kind::Deliver) {
+            attempts[id].delivery = step.delivery.id;
+            attempts[id].version_row = step.delivery.version_row;
+        }
         if (step.kind == Step::Kind::Deliver)
             outcome = co_await deliver(self, id, step, problem);
         else if (step.kind == Step::Kind::Fetch)
@@ -663,6 +669,43 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
         }
     }
 
+    static Task<void> stop_withdrawn(std::shared_ptr<Impl> impl)
+    {
+        struct UnderWay {
+            PeerId id;
+            int64_t delivery = 0;
+            int64_t version_row = 0;
+        };
+        std::vector<UnderWay> all;
+        for (const auto& [id, attempt] : impl->attempts)
+            if (attempt.delivery != 0)
+                all.push_back({id, attempt.delivery, attempt.version_row});
+        if (all.empty())
+            co_return;
+        std::function<Result<std::vector<UnderWay>>(store::WriteTx&)> ask =
+            [impl, all](store::WriteTx& tx) -> Result<std::vector<UnderWay>> {
+            std::vector<UnderWay> out;
+            for (const auto& one : all) {
+                auto self = impl->entities.find(one.id.first);
+                auto post = TRY(store::load_version(tx, one.version_row));
+                if (self == impl->entities.end() || !post || !TRY(store::is_waiting(tx, one.delivery)) ||
+                    !TRY(tent::is_recipient(tx, self->second, *post, one.id.second)))
+                    out.push_back(one);
+            }
+            return out;
+        };
+        auto withdrawn = co_await impl->write<std::vector<UnderWay>>(ask);
+        if (!withdrawn.ok())
+            co_return;
+        for (const auto& one : *withdrawn) {
+            auto attempt = impl->attempts.find(one.id);
+            if (attempt == impl->attempts.end() || attempt->second.delivery != one.delivery)
+                continue;
+            attempt->second.seen = true;  // what else waits for her goes on at once
+            impl->peers.interrupt(impl->entities.at(one.id.first), one.id.second);
+        }
+    }
+
     static Task<void> wake_one(std::shared_ptr<Impl> impl, PeerId id)
     {
         std::function<Result<bool>(store::WriteTx&)> wake = [&](store::WriteTx& tx) -> Result<bool> {
@@ -841,6 +884,14 @@ void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpR
     }
     ++impl_->answering;
     spawn(Impl::answer(impl_, id, std::move(request), std::move(respond)));
+}
+
+void Relay::something_withdrawn()
+{
+    impl_->loop.post([weak = std::weak_ptr(impl_)] {
+        if (auto impl = weak.lock())
+            spawn(Impl::stop_withdrawn(impl));
+    });
 }
 
 void Relay::set_patience(int64_t ms)

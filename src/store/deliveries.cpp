@@ -70,6 +70,13 @@ Result<std::optional<Delivery>> next_delivery(ReadTx& tx, int64_t owner, std::st
     return std::optional<Delivery>(delivery);
 }
 
+Result<bool> is_waiting(ReadTx& tx, int64_t id)
+{
+    auto select = tx.prepare("SELECT 1 FROM deliveries WHERE id = :id AND state = 'waiting'");
+    select.bind(":id", id);
+    return select.step();
+}
+
 Result<void> end_delivery(WriteTx& tx, int64_t id, std::string_view state, std::string_view problem)
 {
     auto update = tx.prepare(R"(

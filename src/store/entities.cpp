@@ -105,4 +105,24 @@ Result<std::string> load_name(ReadTx& tx, int64_t id)
     return TRY(select.step()) ? select.text(0) : std::string();
 }
 
+Result<void> note_restored(WriteTx& tx, int64_t made_at)
+{
+    auto insert = tx.prepare("INSERT INTO restorations (restored_at, made_at) VALUES (:now, :made_at)");
+    return insert.bind(":now", tx.now_ms()).bind(":made_at", made_at).run();
+}
+
+Result<std::optional<Restored>> unconfirmed_restoration(ReadTx& tx)
+{
+    auto select = tx.prepare(
+        "SELECT restored_at, made_at FROM restorations WHERE confirmed_at = 0 ORDER BY id DESC LIMIT 1");
+    if (!TRY(select.step()))
+        return std::optional<Restored>();
+    return std::optional<Restored>(Restored{select.integer(0), select.integer(1)});
+}
+
+Result<void> confirm_restoration(WriteTx& tx)
+{
+    return tx.prepare("UPDATE restorations SET confirmed_at = :now WHERE confirmed_at = 0").bind(":now", tx.now_ms()).run();
+}
+
 }  // namespace bivouac::store

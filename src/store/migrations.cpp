@@ -19,6 +19,7 @@ const char* const kMigrations[] = {
 #include "sql_0008_reachability.h"
 #include "sql_0009_invites.h"
 #include "sql_0010_bounds.h"
+#include "sql_0011_restorations.h"
 };
 
 }  // namespace

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Passphrases that change and multiply, a node that is locked, and one that is destroyed."""
+"""Passphrases that change and multiply; a node that is locked, destroyed, backed up, restored."""
 import json
 import os
 import random
+import shutil
 import signal
 import socket
+import stat
 import subprocess
+import threading
 import time
 
 from harness import check, check_equal, start_time, same_process, wait_until
-from node import PASSPHRASE, limit
+from node import PASSPHRASE, Node, limit
 
 KILLS = 50
 
@@ -270,3 +273,168 @@ def test_panic_leaves_what_is_not_ours_and_is_finished_after_a_kill(stage):
                   "the slots are as they were, or gone")
     panic(alice, "--now")
     check_equal(os.listdir(alice.data), ["holiday.jpg"], "what stays")
+
+
+def backup(node, stage, *more, words="words of the backup", timeout=60, **args):
+    return node.cli("backup", *more, "--passphrase-file", file_of(stage, node.passphrase), "--backup-passphrase-file",
+                    file_of(stage, words), timeout=timeout, **args)
+
+
+def restore(stage, node, file, *more, words="words of the backup", fresh="a new passphrase"):
+    node.passphrase = fresh
+    return node.cli("restore", file, "--new-passphrase-file", file_of(stage, fresh), *(more or (
+        "--backup-passphrase-file", file_of(stage, words))), timeout=60)
+
+
+@limit(240)
+def test_backup_and_restore(stage):
+    """Made while the node runs and others write; verified; restored with another passphrase; the same posts, keys and address."""
+    alice, bob = stage.pair()
+    picture = os.path.join(stage.top, "picture.png")
+    with open(picture, "wb") as file:
+        file.write(os.urandom(3 << 20))
+    alice.do("post", "with a picture", "--attach", picture)
+    bob.wait_text("with a picture", 60)
+    file = os.path.join(stage.top, "alice.backup")
+    stop, written = [], []
+
+    def write():
+        while not stop:
+            written.append(alice.post("meanwhile %d" % len(written))["id"])
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        check("wrong passphrase" in alice.cli("backup", file, "--passphrase-file", file_of(stage, "not it"),
+                                              "--backup-passphrase-file", file_of(stage, "x"))[2], "not by the owner")
+        before = len(written)
+        code, out, err = backup(alice, stage, file)
+        check_equal(code, 0, "backup: %s%s" % (out, err))
+    finally:
+        stop.append(1)
+        writer.join()
+    check(len(written) > before, "others wrote meanwhile")
+    check_equal(stat.S_IMODE(os.stat(file).st_mode), 0o600, "mode")
+    check_equal([n for n in os.listdir(alice.data) if "backup" in n and n != "backup.lock"], [], "what it leaves behind")
+    check("there already" in backup(alice, stage, file)[2], "nothing is overwritten")
+    data = open(file, "rb").read()
+    for needle in (alice.onion.encode(), b"meanwhile", b"picture", bytes.fromhex(key_tool(alice, "show", alice.passphrase))):
+        check(needle not in data, "readable in the backup: %r" % needle)
+
+    words = ["--backup-passphrase-file", file_of(stage, "words of the backup")]
+    code, out, err = alice.cli("backup", "verify", file, *words, timeout=60)
+    check_equal((code, alice.entity in out), (0, True), "verify: %s%s" % (out, err))
+    wrong = alice.cli("backup", "verify", file, "--backup-passphrase-file", file_of(stage, "other words"), timeout=60)
+    check_equal((wrong[0], "another passphrase" in wrong[2]), (1, True), wrong[2])
+
+    # Altered, cut off, longer, something else, nothing: named before anything is written.
+    chance = random.Random(1)
+    broken = {"cut": data[:len(data) // 2], "cut at the end": data[:-1], "cut at a piece": data[:40 + 24 + 65553 * 3], "longer": data + b"x",
+              "head": data[:60], "empty": b"", "another file": os.urandom(100_000), "newer": data[:8] + b"\x09" + data[9:]}
+    for _ in range(6):
+        at = chance.randrange(len(data))
+        broken["byte %d" % at] = data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+    elsewhere = Node(alice.program, stage.top, "elsewhere", None)
+    for what, content in broken.items():
+        path = os.path.join(stage.top, "broken")
+        with open(path, "wb") as out_file:
+            out_file.write(content)
+        for code, _, err in (alice.cli("backup", "verify", path, *words, timeout=60), restore(stage, elsewhere, path)):
+            check_equal(code, 1, "%s: %s" % (what, err))
+            check(any(w in err for w in ("cut off", "altered", "no backup", "behind its end", "newer version", "another passphrase")),
+                  "%s: %s" % (what, err))
+        check(not os.path.exists(elsewhere.data), "%s: something was written" % what)
+
+    posts = sorted(alice.texts())
+    bob.stop()
+    alice.stop()
+    check("not empty" in restore(stage, alice, file)[2], "restore never overwrites")
+    alice.passphrase = PASSPHRASE
+    again = Node(alice.program, stage.top, "again", alice.tor)
+    stage.nodes.append(again)
+    code, out, err = restore(stage, again, file)
+    check_equal((code, "must not run any more" in out), (0, True), "restore: %s%s" % (out, err))
+    again.launch()
+    again.wait_answering()
+    again.entity = again.status()["entity"]
+    check_equal(again.entity, alice.entity, "the address")
+    restored = sorted(again.texts())
+    check(set(restored) <= set(posts) and "with a picture" in restored and len(restored) >= before, "posts: %d of %d" % (len(restored), len(posts)))
+    check("RESTORED" in again.do("status"), "it says so")
+    again.do("restore", "--other-is-gone")
+    check("RESTORED" not in again.do("status"), "until it is told")
+    again.wait_published(60)
+    bob.start()
+    bob.wait_published(60)
+    again.post("from the restored node")
+    bob.wait_text("from the restored node", 90)
+    code, data_of_picture, _ = again.raw("attachment", again.entity, [p for p in again.feed() if p["content"]["text"] == "with a picture"][0]["id"],
+                                         "picture.png")
+    check_equal((code, data_of_picture), (0, open(picture, "rb").read()), "the picture")
+
+
+@limit(180)
+def test_backup_with_a_key_file_of_a_node_that_is_off(stage):
+    alice = stage.node("alice", None)
+    alice.post("written")
+    alice.stop()
+    key, file = os.path.join(stage.top, "key"), os.path.join(stage.top, "a.backup")
+    with open(key, "wb") as out:
+        out.write(os.urandom(64))
+    code, _, err = alice.cli("backup", file, "--key-file", key, "--passphrase-file", "-", stdin=PASSPHRASE.encode(), timeout=60)
+    check_equal(code, 0, err)
+    check_equal(alice.cli("backup", "verify", file, "--key-file", key)[0], 0, "with the key")
+    check("--key-file" in alice.cli("backup", "verify", file, "--backup-passphrase-file", key)[2], "with a passphrase")
+    short = file_of(stage, "short")
+    check("at least 32" in alice.cli("backup", "verify", file, "--key-file", short)[2], "a key too short")
+    again = Node(alice.program, stage.top, "again", None)
+    stage.nodes.append(again)
+    code, _, err = restore(stage, again, file, "--key-file", key)
+    check_equal(code, 0, err)
+    again.launch()
+    again.wait_answering()
+    check_equal(again.texts(), ["written"], "its posts")
+    alice.start()  # the old one was not harmed
+
+
+@limit(240)
+def test_backup_and_restore_that_are_killed(stage):
+    alice = stage.node("alice", None)
+    alice.post("written")
+    key_tool(alice, "cheap")
+    chance, key = random.Random(2), os.path.join(stage.top, "key")
+    with open(key, "wb") as out:
+        out.write(os.urandom(64))
+    whole, file = os.path.join(stage.top, "whole"), os.path.join(stage.top, "file")
+    args = ["--passphrase-file", file_of(stage, PASSPHRASE), "--key-file", key]
+    begin = time.monotonic()
+    check_equal(alice.cli("backup", whole, *args)[0], 0, "a whole one")
+    usual = time.monotonic() - begin
+
+    def killed(*command, usual):
+        process = subprocess.Popen([alice.program] + list(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=alice.env)
+        time.sleep(chance.uniform(0, 1.2) * usual)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    for _ in range(KILLS):
+        killed("backup", file, "--data", alice.data, *args, usual=usual)
+        if os.path.exists(file):
+            check_equal(alice.cli("backup", "verify", file, "--key-file", key)[0], 0, "what is there is whole")
+            os.remove(file)
+    alice.post("still here")
+    words = file_of(stage, PASSPHRASE)
+    made = 0
+    for turn in range(KILLS):
+        data = os.path.join(stage.top, "r%d" % turn)
+        killed("restore", whole, "--data", data, "--key-file", key, "--new-passphrase-file", words, usual=1.8)
+        node = Node(alice.program, stage.top, "r%d" % turn, None)
+        if os.path.exists(os.path.join(data, "bivouac.db")):
+            made += 1
+            if made <= 3:
+                node.launch()
+                node.wait_answering()
+                check_equal(node.texts(), ["written"], "a restored node")
+                node.stop()
+        else:
+            code, _, err = node.cli("run", "--no-tor", "--passphrase-file", words)
+            check_equal((code, "no node" in err), (1, True), "no node: %s" % err)
+        shutil.rmtree(data, ignore_errors=True)

@@ -72,6 +72,23 @@ def test_the_desk_from_asking_to_removing(stage):
     bob.wait_text("back again", 60)
 
 
+@limit(60)
+def test_what_is_under_way_does_not_reach_a_removed_follower(stage):
+    """The attempt began before she was removed; nothing of the post has left this node by then."""
+    alice, bob = stage.pair()
+    alice.post("before")
+    bob.wait_text("before")
+    alice.tor.drop_streams()
+    alice.tor.faults.latency = 4
+    alice.post("under way")
+    time.sleep(0.3)
+    gone = alice.json("followers", "remove", bob.entity)
+    check_equal(gone["held"]["delivered"], 1, "what the owner is told that she holds")
+    alice.tor.faults.clear()
+    time.sleep(4 + QUIET)
+    check_equal(bob.texts(alice.entity), ["before"], "what she has")
+
+
 @limit(150)
 def test_a_block_hides_and_is_taken_back(stage):
     alice, bob = stage.pair()

@@ -42,6 +42,7 @@ struct Hooks {
     std::function<Storage()> storage;                                 // may be empty
     std::function<void()> owner_seen;                                 // an app of the owner's asked; may be empty
     std::function<void()> posted;                                     // the outbox has something new
+    std::function<void()> withdrawn;                                  // a deletion; may be empty
     std::function<void(int64_t owner, std::string peer)> peer_seen;   // a signed request of a peer came in
     // The target's side of a handshake; answers by itself.
     std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,

@@ -51,6 +51,9 @@ public:
 
     // There is something new for peers or for apps.
     void wake();
+    // Something that waited was taken back, or somebody may read less than before: an attempt that is under way for what is
+    // not to arrive any more is interrupted.
+    void something_withdrawn();
     // A request signed by that peer came in: she is there, so what waits for her is due.
     void peer_seen(int64_t owner, std::string peer);
 

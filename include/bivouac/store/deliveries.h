@@ -41,6 +41,8 @@ struct GivenUp {
     std::string peer;
     int64_t version_row = 0;
 };
+Result<bool> is_waiting(ReadTx& tx, int64_t id);
+
 // Marks what has waited for longer than the patience, a bounded number at a time. Only what was tried in vain after that
 // time: a node that was off for longer tries before it gives up.
 Result<std::vector<GivenUp>> give_up_old(WriteTx& tx, int64_t patience_ms);

@@ -36,6 +36,15 @@ struct LocalEntity {
 Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity);
 Result<std::vector<LocalEntity>> load_entities(ReadTx& tx);
 
+// This file came out of a backup, and nobody has said yet that the node it was made from is gone.
+struct Restored {
+    int64_t restored_at = 0;
+    int64_t made_at = 0;  // the backup
+};
+Result<void> note_restored(WriteTx& tx, int64_t made_at);
+Result<std::optional<Restored>> unconfirmed_restoration(ReadTx& tx);
+Result<void> confirm_restoration(WriteTx& tx);
+
 Result<Door> load_door(ReadTx& tx, int64_t id);
 Result<void> set_door(WriteTx& tx, int64_t id, Door door);
 
