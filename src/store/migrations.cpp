@@ -20,6 +20,7 @@ const char* const kMigrations[] = {
 #include "sql_0009_invites.h"
 #include "sql_0010_bounds.h"
 #include "sql_0011_restorations.h"
+#include "sql_0012_newest.h"
 };
 
 }  // namespace

@@ -88,7 +88,37 @@ Result<void> mark_latest(WriteTx& tx, int64_t post_row)
 {
     for (const char* sql : kVersionUpdates)
         TRY(tx.prepare(sql).bind(":post", post_row).run());
-    return {};
+    auto newest = tx.prepare(R"(
+        UPDATE posts SET newest = coalesce((SELECT v.id FROM versions v WHERE v.post = :post AND v.latest = 1
+            AND v.latest_published = 1), 0) WHERE id = :post)");
+    return newest.bind(":post", post_row).run();
+}
+
+// The same after a new version, at once in the usual case: it is newer than the newest by both times, of the same type
+// and as public, so it takes over all that one stood for. Posts of apps can have very many versions.
+Result<void> mark_new_version(WriteTx& tx, int64_t post_row, int64_t version)
+{
+    auto select = tx.prepare(R"(
+        SELECT n.id, n.public = 0 AND (EXISTS (SELECT 1 FROM version_entities e WHERE e.version = n.id)
+                                       OR EXISTS (SELECT 1 FROM version_groups g WHERE g.version = n.id))
+        FROM posts p JOIN versions n ON n.id = p.newest AND n.post = p.id JOIN versions v ON v.id = :version
+        WHERE p.id = :post AND n.latest = 1 AND n.latest_published = 1
+          AND v.type = n.type AND v.fragment = n.fragment AND v.public = n.public
+          AND (v.received_at, v.version_id) > (n.received_at, n.version_id)
+          AND (v.published_at, v.version_id) > (n.published_at, n.version_id))");
+    select.bind(":post", post_row).bind(":version", version);
+    if (!TRY(select.step()))
+        return mark_latest(tx, post_row);
+    const int64_t before = select.integer(0);
+    const int64_t left = select.integer(1) != 0 ? 2 : 0;  // some may still see it who may not see the new one
+    for (auto [row, rank] : {std::pair(before, left), std::pair(version, int64_t(1))})
+        for (const char* sql : {"UPDATE versions SET latest = :rank, latest_published = :rank WHERE id = :row",
+                                "UPDATE mentions SET latest = :rank, latest_published = :rank WHERE version = :row"})
+            TRY(tx.prepare(sql).bind(":rank", rank).bind(":row", row).run());
+    return tx.prepare("UPDATE posts SET newest = :version WHERE id = :post")
+        .bind(":version", version)
+        .bind(":post", post_row)
+        .run();
 }
 
 // One row a key: table mentions in sql/0002_feeds.sql.
@@ -309,7 +339,7 @@ Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
             .run());
     TRY(insert_lists(tx, version, post));
     if (!row.is_new)
-        TRY(mark_latest(tx, row.id));
+        TRY(mark_new_version(tx, row.id, version));
     return version;
 }
 

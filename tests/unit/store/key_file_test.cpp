@@ -226,7 +226,8 @@ TEST_CASE("eight passphrases, each opens; any but the last can go")
 
     // One's own may go as well, but not the last.
     std::string left = *without;
-    for (const auto& slot : *list_passphrases(left, words("number 4")))
+    const auto there = list_passphrases(left, words("number 4"));
+    for (const auto& slot : *there)
         if (!slot.is_this)
             left = *remove_passphrase(left, words("number 4"), slot.number, system_random());
     auto last = list_passphrases(left, words("number 4"));
