@@ -206,6 +206,25 @@ def test_a_hanging_node_is_locked_too(stage):
     alice.wait_published(60)
 
 
+@limit(300)
+def test_lock_with_a_tor_of_our_own(stage):
+    """On a real tor: locked, the tor that the node started is gone and with it the onion; unlocked, both are back."""
+    alice, bob = stage.pair("child")
+    alice.post("before")
+    bob.wait_text("before", 90)
+    tor, needles = alice.tor_child(), needles_of(alice)
+    check(tor, "alice has a tor of her own")
+    alice.do("lock", timeout=40)
+    wait_until(lambda: not same_process(*tor), 10, "her tor is gone")
+    for pid in alice.pids():
+        check_equal(memory_holds(pid, needles), set(), "in the memory of the locked node")
+    bob.post("while she is locked", "--to", "public")
+    check_equal(unlock(alice)[0], 0, "unlocked")
+    alice.wait_published(120)
+    alice.post("after")
+    bob.wait_text("after", 150)
+
+
 @limit(120)
 def test_idleness_locks(stage):
     alice = stage.node("alice", "fake", start=False)
