@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "node_copy.h"
+
 namespace bivouac::app {
 
 namespace {
@@ -188,42 +190,25 @@ Result<BackupSecret> BackupSecret::of_key_file(const std::string& path)
 Result<BackupFacts> make_backup(const std::string& directory, const Secret& passphrase, const BackupSecret& secret,
                                 const std::string& file, const BackupProgress& progress)
 {
-    const DataPaths paths = DataPaths::in(directory);
     if (file_exists(file))
         return fail(ErrorKind::Conflict, file + " is there already; nothing is overwritten");
-    if (!file_exists(paths.keys) || !file_exists(paths.database))
-        return fail(ErrorKind::NotFound, "there is no node in " + directory + "; make one with: bivouac init");
-    const std::string key_file = TRY(read_file(paths.keys, 64u << 10));
-    const store::DataKeys keys = TRY(store::open_key_file(key_file, passphrase));
-    auto lock = FileLock::acquire(directory + "/backup.lock");
-    if (!lock.ok())
-        return fail(ErrorKind::Conflict, "another backup of this node is being made");
-
-    // Encrypted like the database itself. Its name goes at once, its bytes with the descriptor.
-    const std::string copy = paths.database + ".backup";
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-        std::remove((copy + suffix).c_str());
-    auto copied = store::copy_database(paths.database, keys, copy, [&](int64_t done, int64_t all) {
+    auto copy = TRY(NodeCopy::make(directory, passphrase, [&](int64_t done, int64_t all) {
         if (progress)
             progress("copying", done, all);
-    });
+    }));
+    const store::DataKeys& keys = copy->keys();
     BackupFacts facts;
-    if (copied.ok()) {
-        auto store = store::Store::open(copy, keys, false, store::StoreOptions{.readers = 1});
-        auto entities = store.ok() ? (*store)->read([](store::ReadTx& tx) { return store::load_entities(tx); })
-                                   : Result<std::vector<store::LocalEntity>>(store.error());
-        if (entities.ok() && !entities->empty())
-            facts.entity = entities->front().entity;
-        else
-            copied = entities.ok() ? fail(ErrorKind::Invalid, "the database holds no entity") : entities.error();
+    {
+        auto store = TRY(copy->open());
+        auto entities = TRY(store->read([](store::ReadTx& tx) { return store::load_entities(tx); }));
+        if (entities.empty())
+            return fail(ErrorKind::Invalid, "the database holds no entity");
+        facts.entity = entities.front().entity;
     }
-    Descriptor source{copied.ok() ? ::open(copy.c_str(), O_RDONLY | O_CLOEXEC) : -1};
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-        std::remove((copy + suffix).c_str());
-    TRY(copied);
+    Descriptor source{::open(copy->path().c_str(), O_RDONLY | O_CLOEXEC)};
     struct stat info{};
     if (source.fd < 0 || ::fstat(source.fd, &info) != 0)
-        return system_error(copy, errno);
+        return system_error(copy->path(), errno);
     facts.made_at = system_clock().now_ms();
     facts.bytes = info.st_size;
 

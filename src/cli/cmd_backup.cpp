@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <chrono>
-#include <cstdio>
 #include <memory>
 
 #include <bivouac/app/backup.h>
 
-#include <unistd.h>
-
 #include "cli.h"
 #include "local_client.h"
+#include "progress_bar.h"
 
 namespace bivouac::cli {
 
@@ -23,39 +20,7 @@ struct Options {
     bool other_is_gone = false;
 };
 
-// A line that grows on a terminal, one every few seconds elsewhere. Nothing for what takes no two seconds.
-class Bar {
-public:
-    void show(const char* what, int64_t done, int64_t all)
-    {
-        using namespace std::chrono;
-        const auto now = steady_clock::now();
-        const bool terminal = ::isatty(STDERR_FILENO) == 1;
-        if (now - begin_ < seconds(2) || (now - last_ < (terminal ? milliseconds(200) : milliseconds(5000))))
-            return;
-        last_ = now;
-        const int percent = all > 0 ? static_cast<int>(done * 100 / all) : 0;
-        constexpr int kWidth = 30;
-        const int filled = percent * kWidth / 100;
-        const std::string bar = std::string(static_cast<size_t>(filled), '#') +
-                                std::string(static_cast<size_t>(kWidth - filled), '.');
-        std::fprintf(stderr, "%s%s [%s] %d %% of %lld MiB%s", terminal ? "\r\033[K" : "", what, bar.c_str(), percent,
-                     static_cast<long long>(all >> 20), terminal ? "" : "\n");
-        open_ = terminal;
-    }
-    ~Bar()
-    {
-        if (open_)
-            std::fputs("\r\033[K", stderr);
-    }
-
-private:
-    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-    std::chrono::steady_clock::time_point last_{};
-    bool open_ = false;
-};
-
-app::BackupProgress shown_by(const std::shared_ptr<Bar>& bar)
+app::BackupProgress shown_by(const std::shared_ptr<ProgressBar>& bar)
 {
     return [bar](const char* what, int64_t done, int64_t all) { bar->show(what, done, all); };
 }
@@ -110,7 +75,7 @@ Result<void> backup(Context& context, const Options& options)
     const Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once, "Passphrase of the node: "));
     const auto secret = TRY(read_secret(options, Ask::Twice));
     auto facts = TRY(app::make_backup(context.data_directory, passphrase, secret, options.file,
-                                      shown_by(std::make_shared<Bar>())));
+                                      shown_by(std::make_shared<ProgressBar>())));
     TRY(print_facts(context, "backed up", options, facts));
     if (!context.json)
         print("Whoever has this file and its passphrase or key can read all of it and be you. Try it now and then: "
@@ -121,7 +86,7 @@ Result<void> backup(Context& context, const Options& options)
 Result<void> verify(Context& context, const Options& options)
 {
     const auto secret = TRY(read_secret(options, Ask::Once));
-    auto facts = TRY(app::verify_backup(options.file, secret, shown_by(std::make_shared<Bar>())));
+    auto facts = TRY(app::verify_backup(options.file, secret, shown_by(std::make_shared<ProgressBar>())));
     return print_facts(context, "whole", options, facts);
 }
 
@@ -142,7 +107,7 @@ Result<void> restore(Context& context, const Options& options)
     const auto secret = TRY(read_secret(options, Ask::Once));
     const Secret passphrase = TRY(read_passphrase(options.new_passphrase_file, Ask::Twice, "New passphrase, of the node: "));
     auto facts = TRY(app::restore_backup(options.file, secret, context.data_directory, passphrase,
-                                         shown_by(std::make_shared<Bar>())));
+                                         shown_by(std::make_shared<ProgressBar>())));
     TRY(print_facts(context, "restored", options, facts));
     if (!context.json) {
         print("The node that this backup was made from must not run any more: two of one address take each other's posts");

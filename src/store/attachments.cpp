@@ -92,6 +92,29 @@ Result<void> remove_orphans(WriteTx& tx, Orphans which)
     return orphans.bind(":all", which == Orphans::All).bind(":oldest", tx.now_ms() - kHourMs).run();
 }
 
+Result<std::vector<BlobRow>> blobs_after(ReadTx& tx, int64_t last, int64_t limit)
+{
+    auto select = tx.prepare(
+        "SELECT id, digest, size FROM blobs WHERE id > :last AND digest IS NOT NULL ORDER BY id LIMIT :limit");
+    select.bind(":last", last).bind(":limit", limit);
+    std::vector<BlobRow> out;
+    while (TRY(select.step()))
+        out.push_back({select.integer(0), select.text(1), select.integer(2)});
+    return out;
+}
+
+Result<std::vector<int64_t>> versions_with(ReadTx& tx, int64_t owner, std::string_view digest)
+{
+    auto select = tx.prepare(R"(
+        SELECT a.version FROM version_attachments a JOIN versions v ON v.id = a.version
+        WHERE a.digest = :digest AND v.owner = :owner)");
+    select.bind(":digest", digest).bind(":owner", owner);
+    std::vector<int64_t> out;
+    while (TRY(select.step()))
+        out.push_back(select.integer(0));
+    return out;
+}
+
 Result<bool> has_blob(ReadTx& tx, std::string_view digest)
 {
     return TRY(blob_size(tx, digest)) >= 0;

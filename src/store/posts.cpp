@@ -477,6 +477,17 @@ Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std:
     return select.step();
 }
 
+Result<std::vector<StoredVersion>> versions_after(ReadTx& tx, int64_t owner, int64_t last, int64_t limit)
+{
+    auto select = tx.prepare(
+        "SELECT id, received_at FROM versions WHERE owner = :owner AND id > :last ORDER BY id LIMIT :limit");
+    select.bind(":owner", owner).bind(":last", last).bind(":limit", limit);
+    std::vector<StoredVersion> out;
+    while (TRY(select.step()))
+        out.push_back({select.integer(0), select.integer(1)});
+    return out;
+}
+
 Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view author)
 {
     auto select = tx.prepare(R"(

@@ -11,10 +11,12 @@ import subprocess
 import threading
 import time
 
+import tent
 from harness import check, check_equal, start_time, same_process, wait_until
 from node import PASSPHRASE, Node, limit
 
 KILLS = 50
+STATUS = "https://tent.io/types/status/v0"
 
 
 def key_tool(node, what, passphrase=PASSPHRASE):
@@ -457,3 +459,70 @@ def test_backup_and_restore_that_are_killed(stage):
             code, _, err = node.cli("run", "--no-tor", "--passphrase-file", words)
             check_equal((code, "no node" in err), (1, True), "no node: %s" % err)
         shutil.rmtree(data, ignore_errors=True)
+
+
+def exported(stage, node, *more):
+    """(export.json, posts, {digest: bytes}, relationships) of one export, read without bivouac."""
+    name = "export-%d" % random.getrandbits(40)
+    file, place = os.path.join(stage.top, name + ".tar.zst"), os.path.join(stage.top, name)
+    code, out, err = node.cli("export", file, "--passphrase-file", "-", *more, stdin=node.passphrase.encode(), timeout=60)
+    check_equal(code, 0, "export: %s%s" % (out, err))
+    os.mkdir(place)
+    subprocess.run(["tar", "--zstd", "-xf", file, "-C", place], check=True)
+    place = os.path.join(place, "bivouac-export")
+    with open(os.path.join(place, "export.json")) as about:
+        facts = json.load(about)
+    posts, files, relationships = [], {}, []
+    for folder, found in (("posts", posts), (".", relationships)):
+        for member in sorted(os.listdir(os.path.join(place, folder)) if os.path.isdir(os.path.join(place, folder)) else []):
+            if member.endswith(".jsonl"):
+                with open(os.path.join(place, folder, member)) as lines:
+                    found += [json.loads(line) for line in lines]
+    if os.path.isdir(os.path.join(place, "attachments")):
+        for member in os.listdir(os.path.join(place, "attachments")):
+            with open(os.path.join(place, "attachments", member), "rb") as one:
+                files[member] = one.read()
+    return facts, posts, files, relationships, open(file, "rb").read()
+
+
+@limit(180)
+def test_export_in_open_formats(stage):
+    """Read by tar and json alone; version ids verify; what was left out is not there; no key is."""
+    alice, bob = stage.pair()
+    picture = os.path.join(stage.top, "picture.png")
+    with open(picture, "wb") as file:
+        file.write(os.urandom(200_000))
+    alice.do("post", "for all", "--to", "public")
+    alice.do("post", "with a picture", "--attach", picture)
+    bob.post("by bob", "--to", alice.entity)
+    alice.wait_text("by bob")
+    facts, posts, files, relationships, _ = exported(stage, alice)
+    check_equal((facts["format"], facts["entity"]), (1, alice.entity), "what it is")
+    texts = sorted(p["content"]["text"] for p in posts if p["type"].startswith(STATUS))
+    check_equal(texts, ["by bob", "for all", "with a picture"], "posts of hers and to her")
+    kinds = {p["type"].split("#")[0].rsplit("/", 2)[1] for p in posts}
+    check({"meta", "group", "relationship", "subscription", "status"} <= kinds, "kinds: %r" % kinds)
+    check(not any("hawk_key" in json.dumps(p) for p in posts), "a key in the export")
+    own = [p for p in posts if p["type"].startswith(STATUS)]
+    for post in own:
+        check_equal(post["version"]["id"], tent.version_id(post), "version id of %r" % post["content"])
+    check_equal(list(files.values()), [open(picture, "rb").read()], "attachments")
+    named = [p for p in own if p.get("attachments")][0]["attachments"][0]["digest"]
+    check_equal(list(files), [named], "its name")
+    check_equal([(r["entity"], r["follower"]) for r in relationships], [(bob.entity, "approved")], "relationships")
+
+    facts, posts, files, relationships, _ = exported(stage, alice, "--only", "public")
+    check_equal([p["content"]["text"] for p in posts if p["type"].startswith(STATUS)], ["for all"], "only what all may read")
+    check_equal((files, relationships, facts["only_public"]), ({}, [], True), "and nothing else")
+    _, posts, files, relationships, _ = exported(stage, alice, "--without", bob.entity)
+    check(not any(p["entity"] == bob.entity for p in posts) and not relationships and files, "without bob")
+    _, posts, _, _, _ = exported(stage, alice, "--types", STATUS)
+    check_equal({p["type"].split("#")[0] for p in posts}, {STATUS}, "one type")
+    _, posts, _, _, _ = exported(stage, alice, "--since", "1s")
+    check_equal(len(posts), 0, "of the last second")
+    taken = os.path.join(stage.top, "taken")
+    open(taken, "w").close()
+    check("there already" in alice.cli("export", taken, "--passphrase-file", "-", stdin=PASSPHRASE.encode())[2], "nothing is overwritten")
+    check("wrong passphrase" in alice.cli("export", taken + "2", "--passphrase-file", "-", stdin=b"not it")[2], "by her alone")
+    alice.stop()
+    check_equal(len(exported(stage, alice, "--types", STATUS)[1]), 3, "of a node that is off")

@@ -48,6 +48,15 @@ private:
 enum class Orphans { OlderThanAnHour, All };
 Result<void> remove_orphans(WriteTx& tx, Orphans which);
 
+// All blobs, in the order of their rows: at most `limit` after `last`; and the versions that refer to one.
+struct BlobRow {
+    int64_t row = 0;
+    std::string digest;
+    int64_t size = 0;
+};
+Result<std::vector<BlobRow>> blobs_after(ReadTx& tx, int64_t last, int64_t limit);
+Result<std::vector<int64_t>> versions_with(ReadTx& tx, int64_t owner, std::string_view digest);
+
 Result<bool> has_blob(ReadTx& tx, std::string_view digest);
 Result<int64_t> blob_size(ReadTx& tx, std::string_view digest);  // -1 when it is not here
 // At most one chunk (64 KiB) that starts at or contains `offset`; from `offset` on.

@@ -64,6 +64,13 @@ Result<bool> delete_post(WriteTx& tx, int64_t owner, std::string_view author, st
 Result<bool> is_deleted(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
                         std::string_view version_id);
 
+// All versions that the entity has, in the order in which they were stored: at most `limit` rows after `last`.
+struct StoredVersion {
+    int64_t row = 0;
+    int64_t received_at = 0;
+};
+Result<std::vector<StoredVersion>> versions_after(ReadTx& tx, int64_t owner, int64_t last, int64_t limit);
+
 // Versions of that author that are in the store (bound for what strangers may leave with us).
 Result<int64_t> count_versions_by(ReadTx& tx, int64_t owner, std::string_view author);
 

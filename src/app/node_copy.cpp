@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "node_copy.h"
+
+#include <bivouac/app/config.h>
+
+#include <cstdio>
+
+namespace bivouac::app {
+
+Result<std::unique_ptr<NodeCopy>> NodeCopy::make(const std::string& directory, const Secret& passphrase,
+                                                 const store::Progress& progress)
+{
+    const DataPaths paths = DataPaths::in(directory);
+    if (!file_exists(paths.keys) || !file_exists(paths.database))
+        return fail(ErrorKind::NotFound, "there is no node in " + directory + "; make one with: bivouac init");
+    store::DataKeys keys = TRY(store::open_key_file(TRY(read_file(paths.keys, 64u << 10)), passphrase));
+    auto lock = FileLock::acquire(directory + "/backup.lock");
+    if (!lock.ok())
+        return fail(ErrorKind::Conflict, "a backup or an export of this node is being made already");
+    auto copy = std::unique_ptr<NodeCopy>(
+        new NodeCopy(paths.database + ".backup", std::move(keys), std::move(*lock)));
+    copy->remove();
+    TRY(store::copy_database(paths.database, copy->keys_, copy->path_, progress));
+    return copy;
+}
+
+NodeCopy::~NodeCopy()
+{
+    remove();
+}
+
+Result<std::unique_ptr<store::Store>> NodeCopy::open() const
+{
+    store::StoreOptions small;
+    small.readers = 1;
+    return store::Store::open(path_, keys_, false, small);
+}
+
+void NodeCopy::remove() const
+{
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+        std::remove((path_ + suffix).c_str());
+}
+
+}  // namespace bivouac::app
