@@ -21,7 +21,7 @@ STATUS = "https://tent.io/types/status/v0"
 
 def key_tool(node, what, passphrase=PASSPHRASE):
     """build/tests/interop/key_tool, beside the program."""
-    tool = os.path.join(os.path.dirname(os.environ["BIVOUAC"]), "..", "tests", "interop", "key_tool")
+    tool = os.path.join(os.path.dirname(node.program), "..", "tests", "interop", "key_tool")
     done = subprocess.run([tool, what, node.data], input=passphrase.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check_equal(done.returncode, 0, "key_tool %s: %r" % (what, done.stderr))
     return done.stdout.decode().strip()
