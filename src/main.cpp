@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 
 #include <bivouac/app/config.h>
+#include <bivouac/app/entities.h>
 
 #include "cli/cli.h"
+#include "cli/local_client.h"
 #ifdef BIVOUAC_CONFORMANCE
 #include "conformance/conformance.h"
 #endif
@@ -21,7 +23,23 @@ CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, con
                                                            app::default_data_directory() + ")")
         ->type_name("DIR");
     verb->add_flag("--json", context.json, "Print JSON");
+    verb->add_option("--as", context.as, "Which entity of the node, by its name (default: the first; see: bivouac entity list)")
+        ->type_name("NAME");
+    verb->add_option("--owner-passphrase-file", context.owner_passphrase_file,
+                     "The passphrase of that entity's owner, where she is not whoever runs the node: read it from FILE")
+        ->type_name("FILE");
     return verb;
+}
+
+Result<void> choose_entity(const Context& context)
+{
+    if (!context.as.empty())
+        TRY(app::check_entity_name(context.as));
+    Secret owner;
+    if (!context.owner_passphrase_file.empty())
+        owner = TRY(read_passphrase(context.owner_passphrase_file, Ask::Once, "Passphrase of the entity's owner: "));
+    speak_as(context.as, std::move(owner));
+    return {};
 }
 
 }  // namespace bivouac::cli
@@ -43,7 +61,7 @@ int main(int argc, char** argv)
     for (auto add : {cli::add_init, cli::add_passphrase, cli::add_run, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
                      cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
                      cli::add_following, cli::add_catch_up, cli::add_door, cli::add_group, cli::add_invite, cli::add_audience,
-                     cli::add_deliveries, cli::add_stop, cli::add_lock, cli::add_unlock, cli::add_panic, cli::add_backup, cli::add_restore, cli::add_export, cli::add_app, cli::add_onion_key})
+                     cli::add_deliveries, cli::add_stop, cli::add_lock, cli::add_unlock, cli::add_panic, cli::add_backup, cli::add_restore, cli::add_export, cli::add_entity, cli::add_app, cli::add_onion_key})
         add(app, context);
 #ifdef BIVOUAC_CONFORMANCE
     cli::add_conformance_server(app, context);
@@ -56,7 +74,9 @@ int main(int argc, char** argv)
     }
     while (context.data_directory.size() > 1 && context.data_directory.back() == '/')
         context.data_directory.pop_back();
-    Result<void> result = context.action();
+    Result<void> result = cli::choose_entity(context);
+    if (result.ok())
+        result = context.action();
     if (result.ok())
         return context.exit_code;
     cli::print_error(result.error());

@@ -173,7 +173,7 @@ Answer get_attachment(const CallPtr& call)
         auto attachment = TRY(find_in_store(tx, *call, digest));
         if (!attachment)
             return std::optional<Found>();
-        const int64_t size = TRY(store::blob_size(tx, digest));
+        const int64_t size = TRY(store::blob_size(tx, call->self().id, digest));
         if (size >= 0)
             attachment->size = size;
         return std::optional<Found>(Found{std::move(*attachment), size >= 0});
@@ -198,7 +198,7 @@ net::HttpResponse fetched_attachment(const Call& call, const std::string& digest
         unnamed.content_type = content_type;
         unnamed.digest = digest;
         Attachment out = TRY(find_in_store(tx, call, digest)).value_or(unnamed);
-        out.size = TRY(store::blob_size(tx, digest));
+        out.size = TRY(store::blob_size(tx, call.self().id, digest));
         return out;
     });
     if (!found.ok())

@@ -47,11 +47,14 @@ std::string state_query(const Visit& visit)
 }
 
 // The app's icon, if it is a small picture of a plain kind.
-std::string icon_of(store::ReadTx& tx, const Post& app)
+std::string icon_of(store::ReadTx& tx, int64_t owner, const Post& app)
 {
     for (const auto& attachment : app.attachments) {
         if (attachment.category != "icon" || attachment.size > kIconBytes)
             continue;
+        auto here = store::has_blob(tx, owner, attachment.digest);
+        if (!here.ok() || !*here)
+            return {};
         std::string bytes;
         while (static_cast<int64_t>(bytes.size()) < attachment.size) {
             auto piece = store::read_blob(tx, attachment.digest, static_cast<int64_t>(bytes.size()));
@@ -103,7 +106,7 @@ net::HttpResponse show_page(const Visit& visit, int status, const ConsentForm* a
     page.allowed_before = visit.allowed_before;
     page.message = message;
     auto icon = call.services.store.read(
-        [&](store::ReadTx& tx) -> Result<std::string> { return icon_of(tx, visit.app.post); });
+        [&](store::ReadTx& tx) -> Result<std::string> { return icon_of(tx, visit.call->self().id, visit.app.post); });
     if (icon.ok())
         page.icon = std::move(*icon);
     return consent_page(status, page);
@@ -207,7 +210,7 @@ Answer answer_form(Visit visit)
     };
     // A reference to the hooks and not to the call: the last copy of the call may go before this function returns.
     const auto& check = call.services.hooks.check_passphrase;
-    check(std::move(passphrase), std::move(done));
+    check(call.self().id, std::move(passphrase), std::move(done));
     return std::nullopt;
 }
 

@@ -28,7 +28,12 @@ std::string category_of(std::string_view part_name)
 
 class UploadReader {
 public:
-    UploadReader(store::Store& store, uint64_t limit_bytes) : store_(store), limit_(limit_bytes) {}
+    UploadReader(store::Store& store, int64_t owner, uint64_t limit_bytes)
+        : store_(store)
+        , owner_(owner)
+        , limit_(limit_bytes)
+    {
+    }
 
     Result<void> begin(const net::PartHead& head)
     {
@@ -56,7 +61,7 @@ public:
             if (other.name == attachment.name && other.content_type == attachment.content_type)
                 return fail(ErrorKind::Invalid, "two attachments of one name and content type");
         upload.uploaded.push_back(std::move(attachment));
-        writer_ = std::make_unique<store::BlobWriter>(store_);
+        writer_ = std::make_unique<store::BlobWriter>(store_, owner_);
         return {};
     }
 
@@ -98,6 +103,7 @@ public:
 
 private:
     store::Store& store_;
+    int64_t owner_;
     uint64_t limit_;
     bool in_post_ = false;
     std::string post_text_;
@@ -107,7 +113,7 @@ private:
 
 }  // namespace
 
-Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store, uint64_t limit_bytes)
+Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store, int64_t owner, uint64_t limit_bytes)
 {
     std::string content_type(request.header("Content-Type").value_or(""));
     auto media = net::parse_media_type(content_type);
@@ -115,7 +121,7 @@ Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Stor
         std::string boundary = media->parameter("boundary");
         if (boundary.empty() || boundary.size() > 200)
             return fail(ErrorKind::Invalid, "multipart without a boundary");
-        UploadReader reader(store, limit_bytes);
+        UploadReader reader(store, owner, limit_bytes);
         net::MultipartReader parser(boundary,
                                     {[&](const net::PartHead& head) { return reader.begin(head); },
                                      [&](std::string_view bytes) { return reader.data(bytes); },

@@ -208,7 +208,7 @@ net::HttpResponse answer_fetched_list(const Call& call, const RemoteAnswer& answ
     return response;
 }
 
-Result<void> keep_file(store::Store& store, const Spool& spool, const std::string& digest)
+Result<void> keep_file(store::Store& store, int64_t owner, const Spool& spool, const std::string& digest)
 {
     // The digest first: what does not fit must not enter the store.
     Sha512Half sum;
@@ -217,7 +217,7 @@ Result<void> keep_file(store::Store& store, const Spool& spool, const std::strin
         sum.update(piece);
     if (kDigestPrefix + to_hex(sum.finish()) != digest)
         return fail(ErrorKind::Invalid, "the bytes do not have the digest that was asked for");
-    store::BlobWriter writer(store);
+    store::BlobWriter writer(store, owner);
     Spool::Reader reader(spool);
     for (std::string piece; !(piece = TRY(reader.next())).empty();)
         TRY(writer.append(piece));
@@ -229,7 +229,7 @@ net::HttpResponse answer_fetched_file(const Call& call, const RemoteAnswer& answ
 {
     if (!is_ok(answer) || !answer.spool)
         return failure(call, answer);
-    auto kept = keep_file(call.services.store, *answer.spool, digest);
+    auto kept = keep_file(call.services.store, call.self().id, *answer.spool, digest);
     if (!kept.ok())
         return kept.error().kind == ErrorKind::Invalid ? not_as_asked(call, answer, kept.error().detail)
                                                        : error_response(kept.error());

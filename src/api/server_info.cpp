@@ -43,7 +43,7 @@ Answer server_info(const CallPtr& call)
         const uint64_t upload = call->services.settings.upload_limit_bytes;
         body["limits"]["attachments"] = {{"maximum_size", upload}, {"maximum_per_post", limits::kAttachmentsPerPost}};
         if (call->services.hooks.storage) {
-            const Storage storage = call->services.hooks.storage();
+            const Storage storage = call->services.hooks.storage(call->self().id);
             body["storage"] = {{"available", storage.available}, {"used", storage.used}};
         }
         auto types = call->services.store.read([&](store::ReadTx& tx) { return count_types(tx, *call); });

@@ -30,7 +30,7 @@ struct Submission {
 // The checks of section 4.3 that need no store, in its order.
 Result<Submission> read_submission(const CallPtr& call)
 {
-    auto upload = TRY(read_post_upload(call->request, call->services.store, call->services.settings.upload_limit_bytes));
+    auto upload = TRY(read_post_upload(call->request, call->services.store, call->self().id, call->services.settings.upload_limit_bytes));
     auto media = net::parse_media_type(upload.content_type);
     if (!media.ok() || media->type != mime::kPost)
         return fail(ErrorKind::Unsupported, "a post is sent as " + std::string(mime::kPost));

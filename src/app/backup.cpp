@@ -187,28 +187,23 @@ Result<BackupSecret> BackupSecret::of_key_file(const std::string& path)
     return out;
 }
 
-Result<BackupFacts> make_backup(const std::string& directory, const Secret& passphrase, const BackupSecret& secret,
-                                const std::string& file, const BackupProgress& progress)
+Result<BackupFacts> seal_database(const std::string& path, const store::DataKeys& keys, const BackupSecret& secret,
+                                  const std::string& file, const BackupProgress& progress)
 {
-    if (file_exists(file))
-        return fail(ErrorKind::Conflict, file + " is there already; nothing is overwritten");
-    auto copy = TRY(NodeCopy::make(directory, passphrase, [&](int64_t done, int64_t all) {
-        if (progress)
-            progress("copying", done, all);
-    }));
-    const store::DataKeys& keys = copy->keys();
     BackupFacts facts;
     {
-        auto store = TRY(copy->open());
+        store::StoreOptions small;
+        small.readers = 1;
+        auto store = TRY(store::Store::open(path, keys, false, small));
         auto entities = TRY(store->read([](store::ReadTx& tx) { return store::load_entities(tx); }));
         if (entities.empty())
             return fail(ErrorKind::Invalid, "the database holds no entity");
         facts.entity = entities.front().entity;
     }
-    Descriptor source{::open(copy->path().c_str(), O_RDONLY | O_CLOEXEC)};
+    Descriptor source{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     struct stat info{};
     if (source.fd < 0 || ::fstat(source.fd, &info) != 0)
-        return system_error(copy->path(), errno);
+        return system_error(path, errno);
     facts.made_at = system_clock().now_ms();
     facts.bytes = info.st_size;
 
@@ -250,6 +245,18 @@ Result<BackupFacts> make_backup(const std::string& directory, const Secret& pass
     return facts;
 }
 
+Result<BackupFacts> make_backup(const std::string& directory, const Secret& passphrase, const BackupSecret& secret,
+                                const std::string& file, const BackupProgress& progress)
+{
+    if (file_exists(file))
+        return fail(ErrorKind::Conflict, file + " is there already; nothing is overwritten");
+    auto copy = TRY(NodeCopy::make(directory, passphrase, [&](int64_t done, int64_t all) {
+        if (progress)
+            progress("copying", done, all);
+    }));
+    return seal_database(copy->path(), copy->keys(), secret, file, progress);
+}
+
 Result<BackupFacts> verify_backup(const std::string& file, const BackupSecret& secret, const BackupProgress& progress)
 {
     Descriptor source{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -264,6 +271,33 @@ Result<BackupFacts> verify_backup(const std::string& file, const BackupSecret& s
     return opened->facts;
 }
 
+Result<Unsealed> unseal_database(const std::string& file, const BackupSecret& secret, const std::string& path,
+                                 const BackupProgress& progress)
+{
+    Descriptor source{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (source.fd < 0)
+        return system_error(file, errno);
+    auto opened = open_backup(source.fd, secret);
+    if (!opened.ok())
+        return in_file(file, std::move(opened).error());
+    Descriptor out{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    if (out.fd < 0)
+        return system_error(path, errno);
+    TRY(for_each_piece(*opened, "restoring", progress, [&](std::string_view piece) -> Result<void> {
+        while (!piece.empty()) {
+            const ssize_t n = ::write(out.fd, piece.data(), piece.size());
+            if (n < 0)
+                return system_error(path, errno);
+            piece.remove_prefix(static_cast<size_t>(n));
+        }
+        return {};
+    }));
+    if (::fsync(out.fd) != 0)
+        return system_error(path, errno);
+    TRY(store::check_database(path, opened->keys));
+    return Unsealed{opened->facts, std::move(opened->keys)};
+}
+
 Result<BackupFacts> restore_backup(const std::string& file, const BackupSecret& secret, const std::string& directory,
                                    const Secret& passphrase, const BackupProgress& progress)
 {
@@ -271,53 +305,32 @@ Result<BackupFacts> restore_backup(const std::string& file, const BackupSecret& 
         return fail(ErrorKind::Invalid, "the passphrase is empty; choose one of several words");
     TRY(check_target(directory));
     TRY(verify_backup(file, secret, progress));  // before anything is written
-    Descriptor source{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (source.fd < 0)
-        return system_error(file, errno);
-    auto opened = open_backup(source.fd, secret);
-    if (!opened.ok())
-        return in_file(file, std::move(opened).error());
-
     const DataPaths paths = DataPaths::in(directory);
     TRY(ensure_private_directory(directory));
     FileLock lock = TRY(FileLock::acquire(paths.lock));
     // As init does: the database gets its name last, and without it there is no node.
     const std::string unfinished = paths.database + ".new";
-    auto restored = [&]() -> Result<void> {
-        Descriptor out{::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-        if (out.fd < 0)
-            return system_error(unfinished, errno);
-        TRY(for_each_piece(*opened, "restoring", progress, [&](std::string_view piece) -> Result<void> {
-            while (!piece.empty()) {
-                const ssize_t n = ::write(out.fd, piece.data(), piece.size());
-                if (n < 0)
-                    return system_error(unfinished, errno);
-                piece.remove_prefix(static_cast<size_t>(n));
-            }
-            return {};
-        }));
-        if (::fsync(out.fd) != 0)
-            return system_error(unfinished, errno);
-        TRY(store::check_database(unfinished, opened->keys));
+    auto restored = [&]() -> Result<BackupFacts> {
+        auto opened = TRY(unseal_database(file, secret, unfinished, progress));
         {
-            auto store = TRY(store::Store::open(unfinished, opened->keys, false, store::StoreOptions{.readers = 1}));
-            TRY(store->write([&](store::WriteTx& tx) { return store::note_restored(tx, opened->facts.made_at); }));
+            auto store = TRY(store::Store::open(unfinished, opened.keys, false, store::StoreOptions{.readers = 1}));
+            TRY(store->write([&](store::WriteTx& tx) { return store::note_restored(tx, opened.facts.made_at); }));
         }
         const auto cost = TRY(store::measure_cost(system_clock()));
-        TRY(write_file_atomically(paths.keys, TRY(store::create_key_file(opened->keys, passphrase, cost, system_random(),
+        TRY(write_file_atomically(paths.keys, TRY(store::create_key_file(opened.keys, passphrase, cost, system_random(),
                                                                          system_clock().now_ms()))));
         for (const char* suffix : {"-wal", "-shm"})
             std::remove((unfinished + suffix).c_str());
-        return std::rename(unfinished.c_str(), paths.database.c_str()) == 0 ? Result<void>()
-                                                                            : system_error(paths.database, errno);
+        if (std::rename(unfinished.c_str(), paths.database.c_str()) != 0)
+            return system_error(paths.database, errno);
+        return opened.facts;
     }();
     if (!restored.ok()) {
         for (const char* suffix : {"", "-wal", "-shm", "-journal"})
             std::remove((unfinished + suffix).c_str());
         std::remove(paths.keys.c_str());
-        return std::move(restored).error();
     }
-    return opened->facts;
+    return restored;
 }
 
 }  // namespace bivouac::app

@@ -112,10 +112,12 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
         net::HttpResponse response = api::error_response(api::status_of(error.kind), error.detail);
         return response;
     };
-    if (route == "GET /attachment") {
+    if (route == "GET /attachment" && check_owner(request, path).ok()) {
         auto response = attachment(query);
         return response.ok() ? std::move(*response) : answer(response.error());
     }
+    if (auto owner = check_owner(request, path); !owner.ok())
+        return answer(owner.error());
     auto body = [&]() -> Result<Json> {
         std::string text = TRY(request.body->text(limits::kJsonBodyBytes));
         Json json = TRY(parse_json(text));
@@ -182,6 +184,10 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return decide_app(TRY(body()));
         if (route == "POST /onion-key")
             return onion_key();
+        if (route == "GET /entities")
+            return entities();
+        if (route == "POST /entities")
+            return change_entities(TRY(body()));
         if (route == "POST /restored") {
             TRY(store_.write([](store::WriteTx& tx) { return store::confirm_restoration(tx); }));
             return Json({{"confirmed", true}});
@@ -220,6 +226,7 @@ Result<Json> ControlApi::status()
     const Status status = board_.get();
     Json out = {
         {"locked", false},
+        {"name", self_.name},
         {"entity", self_.entity},
         {"onion", self_.onion + ".onion"},
         {"listen", status.listen},
@@ -273,7 +280,7 @@ Result<Json> ControlApi::outages()
 
 Result<Json> ControlApi::post(const net::HttpRequest& request, std::string_view query)
 {
-    auto upload = TRY(api::read_post_upload(request, store_, upload_limit_));
+    auto upload = TRY(api::read_post_upload(request, store_, self_.id, upload_limit_));
     Post draft = TRY(post_from_json(upload.post));
     for (auto& attachment : upload.uploaded)
         draft.attachments.push_back(std::move(attachment));
@@ -345,7 +352,7 @@ Result<net::HttpResponse> ControlApi::attachment(std::string_view query)
             return fail(ErrorKind::NotFound, "there is no such post here; see: bivouac feed");
         for (const auto& a : post->attachments)
             if (a.name == name)
-                return Found{a.digest, TRY(store::blob_size(tx, a.digest))};
+                return Found{a.digest, TRY(store::blob_size(tx, self_.id, a.digest))};
         return fail(ErrorKind::NotFound, "this post has no attachment of that name");
     }));
     if (found.size < 0)

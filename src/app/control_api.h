@@ -22,8 +22,10 @@ public:
         std::function<void()> posted;
         std::function<void()> withdrawn;  // what is under way may not be meant for its reader any more
         std::function<void()> stop;
+        std::function<void()> begin_anew;  // entities or addresses are others now
         std::function<void()> check_reach;
         std::function<void(const std::string& hawk_id)> app_created;
+        std::function<std::map<std::string, Status>()> boards;  // of all entities, by name
     };
     // `upload_limit`: bytes of one attachment.
     ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks, uint64_t upload_limit);
@@ -65,6 +67,9 @@ private:
     Result<Json> app(std::string_view query);
     Result<Json> decide_app(const Json& body);
     Result<Json> onion_key();
+    Result<Json> entities();
+    Result<Json> change_entities(const Json& body);
+    Result<void> check_owner(const net::HttpRequest& request, const std::string& path);
 
     store::Store& store_;
     const StatusBoard& board_;

@@ -19,7 +19,7 @@ namespace bivouac::app {
 
 namespace {
 
-store::LocalEntity make_entity(const std::string& name, const InitOptions& options)
+store::LocalEntity draw_entity(const std::string& name, const InitOptions& options)
 {
     Random& random = system_random();
     store::LocalEntity entity;
@@ -34,18 +34,6 @@ store::LocalEntity make_entity(const std::string& name, const InitOptions& optio
     entity.bewit_key = to_base64url(random.bytes(32));
     entity.followers_group = random.id();
     return entity;
-}
-
-Result<std::string> fill(store::Store& store, const InitOptions& options)
-{
-    return store.write([&](store::WriteTx& tx) -> Result<std::string> {
-        store::LocalEntity entity = make_entity("default", options);
-        entity.id = TRY(store::add_entity(tx, entity));
-        tent::Self self = tent::Self::of(entity);
-        TRY(tent::make_followers_group(tx, self));
-        TRY(tent::publish_first_meta(tx, self));
-        return entity.entity;
-    });
 }
 
 void remove_database(const std::string& path)
@@ -101,6 +89,18 @@ Result<void> change_key_file(const std::string& directory,
 
 }  // namespace
 
+Result<std::string> make_entity(store::Store& store, const std::string& name, const InitOptions& options)
+{
+    return store.write([&](store::WriteTx& tx) -> Result<std::string> {
+        store::LocalEntity entity = draw_entity(name, options);
+        entity.id = TRY(store::add_entity(tx, entity));
+        tent::Self self = tent::Self::of(entity);
+        TRY(tent::make_followers_group(tx, self));
+        TRY(tent::publish_first_meta(tx, self));
+        return entity.entity;
+    });
+}
+
 Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase,
                                        const InitOptions& options)
 {
@@ -125,7 +125,7 @@ Result<InitResult> init_data_directory(const std::string& directory, const Secre
         store::StoreOptions small;
         small.readers = 1;
         auto store = TRY(store::Store::open(unfinished, keys, true, small));
-        return fill(*store, options);
+        return make_entity(*store, "default", options);
     }();
     if (entity.ok() && std::rename(unfinished.c_str(), paths.database.c_str()) != 0)
         entity = fail(ErrorKind::Unavailable, "the database cannot be put in place: " +

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/app/entities.h>
 #include <bivouac/app/export.h>
 
 #include <bivouac/base/clock.h>
@@ -183,7 +184,7 @@ struct Export {
     Result<void> attachments(int64_t newest)
     {
         for (int64_t last = 0;;) {
-            auto blobs = TRY(store.read([&](store::ReadTx& tx) { return store::blobs_after(tx, last, kRowsAtOnce); }));
+            auto blobs = TRY(store.read([&](store::ReadTx& tx) { return store::blobs_after(tx, owner, last, kRowsAtOnce); }));
             if (blobs.empty())
                 return {};
             for (const auto& blob : blobs) {
@@ -223,7 +224,8 @@ Result<int64_t> greatest(store::Store& store, const char* sql)
 
 }  // namespace
 
-Result<ExportFacts> export_node(const std::string& directory, const Secret& passphrase, const std::string& file,
+Result<ExportFacts> export_node(const std::string& directory, const Secret& passphrase, const std::string& name,
+                                const Secret& owner, const std::string& file,
                                 const ExportFilter& filter, const ExportProgress& progress)
 {
     if (file_exists(file))
@@ -236,6 +238,14 @@ Result<ExportFacts> export_node(const std::string& directory, const Secret& pass
     auto entities = TRY(store->read([](store::ReadTx& tx) { return store::load_entities(tx); }));
     if (entities.empty())
         return fail(ErrorKind::Invalid, "the database holds no entity");
+    auto entity = std::find_if(entities.begin(), entities.end(),
+                               [&](const store::LocalEntity& e) { return name.empty() || e.name == name; });
+    if (entity == entities.end())
+        return fail(ErrorKind::NotFound, "there is no entity of the name " + name + "; see: bivouac entity list");
+    if (!TRY(is_owner(*store, entity->name, owner)))
+        return fail(ErrorKind::Forbidden, owner.empty() ? "this entity belongs to somebody else: her passphrase is needed "
+                                                          "(--owner-passphrase-file)"
+                                                        : "wrong owner passphrase");
 
     const std::string beside = file + ".part";
     Descriptor out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
@@ -243,8 +253,8 @@ Result<ExportFacts> export_node(const std::string& directory, const Secret& pass
         return fail(ErrorKind::Unavailable, beside + ": " + std::strerror(errno));
     auto written = [&]() -> Result<ExportFacts> {
         Archive archive(out.fd);
-        Export run{*store, archive, filter, progress, entities.front().id, system_clock().now_ms(), {}};
-        run.facts.entity = entities.front().entity;
+        Export run{*store, archive, filter, progress, entity->id, system_clock().now_ms(), {}};
+        run.facts.entity = entity->entity;
         const Json about = {{"format", 1},
                             {"entity", run.facts.entity},
                             {"made_at", run.now},

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/app/entities.h>
 #include <bivouac/app/guardian.h>
 #include <bivouac/app/node.h>
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include <bivouac/api/api.h>
+#include <bivouac/api/error_response.h>
 #include <bivouac/auth/authenticator.h>
 #include <bivouac/base/event_loop.h>
 #include <bivouac/base/log.h>
@@ -37,6 +40,7 @@ namespace {
 constexpr int64_t kGraceMs = 2'500;
 constexpr int64_t kIdleLookMs = 15'000;
 constexpr auto kStopLimit = std::chrono::milliseconds(4'500);
+constexpr auto kAnewLimit = std::chrono::seconds(20);
 constexpr uint64_t kControlBodyBytes = 400u << 20;  // several attachments of the command line
 
 sigset_t stop_signals()
@@ -46,6 +50,7 @@ sigset_t stop_signals()
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);  // lock
+    sigaddset(&set, SIGUSR2);  // begin anew with what is in the store now
     return set;
 }
 
@@ -106,23 +111,35 @@ void block_stop_signals()
     std::signal(SIGPIPE, SIG_IGN);
 }
 
+// One of those who live here, with what she has for herself.
+struct Resident {
+    explicit Resident(store::LocalEntity e)
+        : entity(std::move(e))
+        , self(tent::Self::of(entity))
+    {
+    }
+
+    store::LocalEntity entity;
+    tent::Self self;
+    StatusBoard board;
+    std::string onion_target;  // where tor hands over what comes to her onion
+    std::unique_ptr<ControlApi> control;
+    std::unique_ptr<relay::OwnReach> own_reach;
+    std::unique_ptr<PassphraseGate> gate;
+};
+
 struct Node::Impl {
     RunConfig config;
     OpenedData data;
-    std::vector<store::LocalEntity> entities;
-    std::vector<tent::Self> selves;  // of these
-    StatusBoard board;
+    std::vector<std::unique_ptr<Resident>> residents;  // the first is who is meant when nobody is named
 
     EventLoop loop;
     std::unique_ptr<auth::Authenticator> authenticator;
     std::unique_ptr<relay::HttpClient> http;
     std::unique_ptr<relay::Relay> relay;
-    std::unique_ptr<PassphraseGate> gate;
     std::unique_ptr<api::Api> api;
-    std::unique_ptr<ControlApi> control;
     std::unique_ptr<net::Front> front;
     std::unique_ptr<tor::TorControl> tor;
-    std::unique_ptr<relay::OwnReach> own_reach;
     std::unique_ptr<Housekeeping> housekeeping;
     std::atomic<int> control_listener{-1};
     std::atomic<int64_t> owner_seen_ms{0};  // when she last did something
@@ -140,12 +157,20 @@ struct Node::Impl {
 
     Result<void> build();
     Result<void> open_listeners();
+    Result<void> open_local_api();
+    ControlApi::Hooks control_hooks(Resident& resident);
+    net::HttpResponse control(const net::HttpRequest& request);
+    std::vector<tent::Self> selves() const;
+    Resident* by_onion(const std::string& onion);
+    Resident* by_id(int64_t id);
+    api::PassphraseCheck check_owner(const Resident& resident, const Secret& passphrase);
+    void say_to_all(const std::function<void(Status&)>& change);
     void owner_seen();
     void watch_idleness();
     Result<void> open_control_socket();
-    void start_tor(std::string target);
+    void start_tor();
     uint64_t upload_limit() const { return static_cast<uint64_t>(config.upload_limit_mib) << 20; }
-    api::Storage storage() const;
+    api::Storage storage(int64_t owner);
     void handle(net::HttpRequest request, api::Responder respond);
     net::BodyPolicy admit(int listener, const net::RequestHead& head);
     void tor_changed();
@@ -159,16 +184,22 @@ net::BodyPolicy Node::Impl::admit(int listener, const net::RequestHead& head)
     return {api->body_limit(listener, head.method, head.headers)};
 }
 
-api::Storage Node::Impl::storage() const
+// What is hers. How much room there is only roughly: the exact number would be the same for all who live here.
+api::Storage Node::Impl::storage(int64_t owner)
 {
     api::Storage out;
     std::error_code error;
     if (auto space = std::filesystem::space(config.data_directory, error); !error)
-        out.available = space.available;
-    const std::string database = DataPaths::in(config.data_directory).database;
-    for (const char* part : {"", "-wal"})
-        if (auto size = std::filesystem::file_size(database + part, error); !error)
-            out.used += size;
+        out.available = std::bit_floor(space.available);
+    auto held = store().read([&](store::ReadTx& tx) -> Result<store::Quota> {
+        auto quota = TRY(store::load_quota(tx, owner));
+        return quota ? *quota : TRY(store::count_usage(tx, owner));
+    });
+    if (!held.ok())
+        return out;
+    out.used = static_cast<uint64_t>(std::max<int64_t>(held->bytes, 0));
+    if (held->most_bytes > 0)
+        out.available = std::min(out.available, static_cast<uint64_t>(std::max<int64_t>(held->most_bytes - held->bytes, 0)));
     return out;
 }
 
@@ -194,15 +225,94 @@ void Node::Impl::handle(net::HttpRequest request, api::Responder respond)
     if (request.listener == control_listener) {
         if (request.target != "/status")
             owner_seen();
-        return respond(control->handle(request));
+        return respond(control(request));
     }
     api->handle(std::move(request), std::move(respond));
 }
 
+net::HttpResponse Node::Impl::control(const net::HttpRequest& request)
+{
+    const auto name = request.header(kAsHeader);
+    if (!name)
+        return residents.front()->control->handle(request);
+    for (auto& resident : residents)
+        if (resident->self.name == *name)
+            return resident->control->handle(request);
+    return api::error_response(404, "there is no entity of that name here; see: bivouac entity list");
+}
+
+std::vector<tent::Self> Node::Impl::selves() const
+{
+    std::vector<tent::Self> out;
+    for (const auto& resident : residents)
+        out.push_back(resident->self);
+    return out;
+}
+
+Resident* Node::Impl::by_onion(const std::string& onion)
+{
+    for (auto& resident : residents)
+        if (resident->entity.onion == onion)
+            return resident.get();
+    return nullptr;
+}
+
+Resident* Node::Impl::by_id(int64_t id)
+{
+    for (auto& resident : residents)
+        if (resident->self.id == id)
+            return resident.get();
+    return nullptr;
+}
+
+// The owner's, where she has one; else one of the node's.
+api::PassphraseCheck Node::Impl::check_owner(const Resident& resident, const Secret& passphrase)
+{
+    auto owned = has_owner(store(), resident.self.name);
+    if (!owned.ok())
+        return api::PassphraseCheck::Busy;
+    if (*owned) {
+        auto owner = is_owner(store(), resident.self.name, passphrase);
+        return !owner.ok() ? api::PassphraseCheck::Busy : *owner ? api::PassphraseCheck::Right : api::PassphraseCheck::Wrong;
+    }
+    auto right = check_passphrase(config.data_directory, passphrase);
+    if (right.ok())
+        return api::PassphraseCheck::Right;
+    return right.error().kind == ErrorKind::Forbidden ? api::PassphraseCheck::Wrong : api::PassphraseCheck::Busy;
+}
+
+void Node::Impl::say_to_all(const std::function<void(Status&)>& change)
+{
+    for (auto& resident : residents)
+        resident->board.change(change);
+}
+
+ControlApi::Hooks Node::Impl::control_hooks(Resident& resident)
+{
+    ControlApi::Hooks hooks;
+    hooks.posted = [this] { relay->wake(); };
+    hooks.withdrawn = [this] { relay->something_withdrawn(); };
+    hooks.check_reach = [&resident] {
+        if (resident.own_reach)
+            resident.own_reach->check_now();
+    };
+    hooks.stop = [] { kill(getpid(), SIGTERM); };
+    hooks.begin_anew = [] { kill(getpid(), SIGUSR2); };
+    hooks.app_created = [this](const std::string& id) { api->allow_large_bodies(id); };
+    hooks.boards = [this] {
+        std::map<std::string, Status> out;
+        for (auto& one : residents)
+            out.emplace(one->self.name, one->board.get());
+        return out;
+    };
+    return hooks;
+}
+
 Result<void> Node::Impl::build()
 {
-    entities = TRY(store().read([](store::ReadTx& tx) { return store::load_entities(tx); }));
-    if (entities.empty())
+    for (auto& entity : TRY(store().read([](store::ReadTx& tx) { return store::load_entities(tx); })))
+        residents.push_back(std::make_unique<Resident>(std::move(entity)));
+    if (residents.empty())
         return fail(ErrorKind::Invalid, "the database holds no entity; restore a backup");
     // What a crash left half written.
     TRY(store().write([](store::WriteTx& tx) { return store::remove_orphans(tx, store::Orphans::All); }));
@@ -210,9 +320,7 @@ Result<void> Node::Impl::build()
     Clock& clock = system_clock();
     authenticator = std::make_unique<auth::Authenticator>(store(), clock);
     http = std::make_unique<relay::HttpClient>(loop);
-    for (const auto& entity : entities)
-        selves.push_back(tent::Self::of(entity));
-    relay = std::make_unique<relay::Relay>(loop, store(), *http, clock, config.data_directory, selves);
+    relay = std::make_unique<relay::Relay>(loop, store(), *http, clock, config.data_directory, selves());
     relay->set_patience(config.patience_days * 24 * 3600'000);
 
     api::Hooks hooks;
@@ -231,16 +339,15 @@ Result<void> Node::Impl::build()
     hooks.ask_remote = [this](tent::RemoteRequest request, std::function<void(tent::RemoteAnswer)> done) {
         relay->ask_remote(std::move(request), std::move(done));
     };
-    gate = std::make_unique<PassphraseGate>([directory = config.data_directory](const Secret& passphrase) {
-        auto right = check_passphrase(directory, passphrase);
-        if (right.ok())
-            return api::PassphraseCheck::Right;
-        return right.error().kind == ErrorKind::Forbidden ? api::PassphraseCheck::Wrong : api::PassphraseCheck::Busy;
-    });
-    hooks.check_passphrase = [this](Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
-        gate->ask(std::move(passphrase), std::move(done));
+    for (auto& one : residents)
+        one->gate = std::make_unique<PassphraseGate>(
+            [this, raw = one.get()](const Secret& passphrase) { return check_owner(*raw, passphrase); });
+    hooks.check_passphrase = [this](int64_t owner, Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
+        if (Resident* one = by_id(owner))
+            return one->gate->ask(std::move(passphrase), std::move(done));
+        done(api::PassphraseCheck::Busy);
     };
-    hooks.storage = [this] { return storage(); };
+    hooks.storage = [this](int64_t owner) { return storage(owner); };
     api::Settings settings;
     settings.upload_limit_bytes = upload_limit();
 #ifdef BIVOUAC_CONFORMANCE
@@ -261,17 +368,9 @@ Result<void> Node::Impl::build()
     for (const auto& id : ids)
         api->allow_large_bodies(id);
 
-    ControlApi::Hooks control_hooks;
-    control_hooks.posted = [this] { relay->wake(); };
-    control_hooks.withdrawn = [this] { relay->something_withdrawn(); };
-    control_hooks.check_reach = [this] {
-        if (own_reach)
-            own_reach->check_now();
-    };
-    control_hooks.stop = [] { kill(getpid(), SIGTERM); };
-    control_hooks.app_created = [this](const std::string& id) { api->allow_large_bodies(id); };
-    control = std::make_unique<ControlApi>(store(), board, selves.front(), std::move(control_hooks),
-                                           upload_limit());
+    for (auto& resident : residents)
+        resident->control = std::make_unique<ControlApi>(store(), resident->board, resident->self,
+                                                         control_hooks(*resident), upload_limit());
 
     net::FrontLimits front_limits;
     front_limits.bytes_in_flight = std::max<uint64_t>(front_limits.bytes_in_flight, 4 * upload_limit());
@@ -291,10 +390,9 @@ Result<void> Node::Impl::build()
 
 Result<void> Node::Impl::open_listeners()
 {
-    const tent::Self& self = selves.front();
-    std::string onion_target;
 #ifdef BIVOUAC_CONFORMANCE
     if (config.conformance) {
+        const tent::Self& self = residents.front()->self;
         auto listening = front->listen({config.listen, false, 0600});
         if (!listening.ok())
             return std::move(listening).error().in("listening");
@@ -303,42 +401,61 @@ Result<void> Node::Impl::open_listeners()
         return open_control_socket();
     }
 #endif
+    if (config.onion_from_torrc && residents.size() > 1)
+        for (const auto& one : residents)
+            if (one != residents.front() && config.listen_for.count(one->self.name) == 0)
+                return fail(ErrorKind::Invalid, "with --onion-from-torrc each further entity needs a listener: --listen-for " +
+                                                    one->self.name + "=127.0.0.1:PORT");
     if (!config.no_tor) {
-        for (const auto& one : selves) {
+        for (auto& one : residents) {
             // The first takes the address that was asked for; each further one has a port of its own.
-            const bool first = &one == &selves.front();
-            auto listening = front->listen({first ? config.listen : "127.0.0.1:0", false, 0600, config.circuit_ids});
+            const auto given = config.listen_for.find(one->self.name);
+            const std::string address = given != config.listen_for.end()  ? given->second
+                                        : one == residents.front() ? config.listen
+                                                                    : "127.0.0.1:0";
+            auto listening = front->listen({address, false, 0600, config.circuit_ids});
             if (!listening.ok())
                 return std::move(listening).error().in("listening for the onion");
-            api->add_site(listening->id, {one, {one.onion + ".onion", one.onion + ".onion:80"}, false});
+            const std::string& onion = one->self.onion;
+            api->add_site(listening->id, {one->self, {onion + ".onion", onion + ".onion:80"}, false});
             relay->avoid_address(listening->address);
-            if (first)
-                onion_target = listening->address;
+            one->onion_target = listening->address;
         }
     }
-    auto local_port = config.local_api_port;
-    if (config.no_tor && !local_port)
-        local_port = 0;
-    if (local_port) {
-        auto listening = front->listen({"127.0.0.1:" + std::to_string(*local_port), false, 0600});
+    if (config.local_api_port || config.no_tor)
+        TRY(open_local_api());
+    for (auto& one : residents)
+        one->board.change([&](Status& s) {
+            s.listen = one->onion_target;
+            s.no_tor = config.no_tor;
+            s.tor_mode = "none";
+        });
+    TRY(open_control_socket());
+    if (!config.no_tor)
+        start_tor();
+    return {};
+}
+
+// The first has the port that was asked for, each further one a port of its own.
+Result<void> Node::Impl::open_local_api()
+{
+    for (auto& one : residents) {
+        int& port = config.local_ports[one->self.name];
+        if (port == 0 && one == residents.front())
+            port = config.local_api_port.value_or(0);
+        auto listening = front->listen({"127.0.0.1:" + std::to_string(port), false, 0600});
         if (!listening.ok())
             return std::move(listening).error().in("listening for the local API");
         relay->avoid_address(listening->address);
-        std::string port = port_of(listening->address);
-        api->add_site(listening->id, {self, {"127.0.0.1:" + port, "localhost:" + port}, true});
-        board.change([&](Status& s) { s.local_api = "http://" + listening->address; });
+        const std::string text = port_of(listening->address);
+        port = std::stoi(text);  // the same again when the node begins anew
+        api->add_site(listening->id, {one->self, {"127.0.0.1:" + text, "localhost:" + text}, true});
+        one->board.change([&](Status& s) { s.local_api = "http://" + listening->address; });
         if (config.no_tor)
-            onion_target = listening->address;
-        log::info("local API on http://" + listening->address);
+            one->onion_target = listening->address;
+        if (one == residents.front())
+            log::info("local API on http://" + listening->address);
     }
-    board.change([&](Status& s) {
-        s.listen = onion_target;
-        s.no_tor = config.no_tor;
-        s.tor_mode = "none";
-    });
-    TRY(open_control_socket());
-    if (!config.no_tor)
-        start_tor(onion_target);
     return {};
 }
 
@@ -351,36 +468,37 @@ Result<void> Node::Impl::open_control_socket()
     return {};
 }
 
-void Node::Impl::start_tor(std::string target)
+void Node::Impl::start_tor()
 {
     tor::TorOptions options = tor_options(config);
     relay->avoid_address(options.control_address);
-    board.change([&](Status& s) { s.tor_mode = mode_name(options.mode); });
+    say_to_all([&](Status& s) { s.tor_mode = mode_name(options.mode); });
     log::info(options.mode == tor::TorOptions::Mode::Child     ? "starting a tor of our own"
               : options.mode == tor::TorOptions::Mode::Control ? "using the running tor"
                                                                : "tor is configured by hand");
     tor::TorControl::Events events;
     events.changed = [this] { tor_changed(); };
     events.published = [this](const std::string& address, bool published) {
-        if (address != entities.front().onion)
+        Resident* one = by_onion(address);
+        if (!one)
             return;
-        board.change([&](Status& s) { s.published = published; });
+        one->board.change([&](Status& s) { s.published = published; });
         log::info(published ? "the onion is published" : "the onion is not published");
-        own_reach->published(published);
+        one->own_reach->published(published);
         if (published)
-            relay->onion_is_published(entities.front().id);
+            relay->onion_is_published(one->self.id);
     };
     events.socks = [this](const std::string& address) { relay->set_proxy(address); };
     events.looked_up = [this](const std::string& onion, const std::string& words) { relay->onion_looked_up(onion, words); };
     events.back = [this] { relay->tor_is_back(); };
-    relay::OwnReach::Hooks reach_hooks;
-    reach_hooks.republish = [this] { return tor->republish(entities.front().onion); };
-    reach_hooks.said = [this](const relay::Reach& reach) { board.change([&](Status& s) { s.reach = reach; }); };
-    own_reach = std::make_unique<relay::OwnReach>(loop, *http, store(), system_clock(), selves.front(),
-                                                  std::move(reach_hooks));
     tor = std::make_unique<tor::TorControl>(loop, std::move(options), std::move(events));
-    const auto& entity = entities.front();
-    tor->add_onion({entity.onion, entity.onion_seed.clone(), std::move(target)});
+    for (auto& one : residents) {
+        relay::OwnReach::Hooks hooks;
+        hooks.republish = [this, onion = one->entity.onion] { return tor->republish(onion); };
+        hooks.said = [raw = one.get()](const relay::Reach& reach) { raw->board.change([&](Status& s) { s.reach = reach; }); };
+        one->own_reach = std::make_unique<relay::OwnReach>(loop, *http, store(), system_clock(), one->self, std::move(hooks));
+        tor->add_onion({one->entity.onion, one->entity.onion_seed.clone(), one->onion_target});
+    }
     tor->start();
 }
 
@@ -396,13 +514,15 @@ void Node::Impl::tor_changed()
         if (!last_problem.empty())
             log::warning("tor: " + problem_for_log(last_problem));
     }
-    own_reach->tor_is_usable(state.connected && state.bootstrap >= 100);
-    board.change([&](Status& s) { s.tor = std::move(state); });
+    for (auto& one : residents)
+        one->own_reach->tor_is_usable(state.connected && state.bootstrap >= 100);
+    say_to_all([&](Status& s) { s.tor = state; });
 }
 
 void Node::Impl::begin_stop(int64_t grace_ms, std::function<void()> done)
 {
-    gate->close();
+    for (auto& one : residents)
+        one->gate->close();
     housekeeping->stop();
     // The onion goes first: no new requests. Then those in hand, then the deliveries, then tor.
     auto stop_tor = [this, done = std::move(done)] {
@@ -412,10 +532,17 @@ void Node::Impl::begin_stop(int64_t grace_ms, std::function<void()> done)
             done();
     };
     auto stop_reach = [this, stop_tor] {
-        if (own_reach)
-            own_reach->stop(stop_tor);
-        else
-            stop_tor();
+        auto left = std::make_shared<size_t>(1);
+        auto one_less = [left, stop_tor] {
+            if (--*left == 0)
+                stop_tor();
+        };
+        for (auto& one : residents)
+            if (one->own_reach) {
+                ++*left;
+                one->own_reach->stop(one_less);
+            }
+        one_less();
     };
     // The relay ends what is under way, the check of our own address included.
     auto stop_relay = [this, grace_ms, stop_reach] { relay->stop(grace_ms / 2, stop_reach); };
@@ -443,14 +570,15 @@ End Node::run_until_stopped()
     int signal = 0;
     sigwait(&set, &signal);
     const bool locking = signal == SIGUSR1;
-    log::info(locking ? "locking" : "stopping");
+    const bool anew = signal == SIGUSR2;
+    log::info(locking ? "locking" : anew ? "beginning anew" : "stopping");
     std::promise<void> stopped;
     auto future = stopped.get_future();
     impl_->loop.post([this, locking, &stopped] { impl_->begin_stop(locking ? 0 : kGraceMs, [&stopped] { stopped.set_value(); }); });
-    if (future.wait_for(kStopLimit) != std::future_status::ready) {
+    if (future.wait_for(anew ? kAnewLimit : kStopLimit) != std::future_status::ready) {
         // Everything acknowledged is on disk; what hangs is dropped.
         log::warning("stopped after the time for stopping ran out");
-        _exit(locking ? kExitLocked : 0);
+        _exit(locking || anew ? kExitLocked : 0);
     }
     impl_->loop.stop();
     loop_thread.join();
@@ -458,17 +586,27 @@ End Node::run_until_stopped()
     (void)impl_->store().write([](store::WriteTx&) -> Result<bool> { return true; }).ok();
     // In reverse order of building; the front's workers have ended, so nobody uses what goes. The gate's thread may
     // still finish a call, whose answer nobody waits for.
-    impl_->own_reach.reset();
+    for (auto& one : impl_->residents)
+        one->own_reach.reset();
     impl_->tor.reset();
     impl_->front.reset();
-    impl_->gate.reset();
-    impl_->control.reset();
+    for (auto& one : impl_->residents) {
+        one->gate.reset();
+        one->control.reset();
+    }
     impl_->api.reset();
     impl_->relay.reset();
     impl_->http.reset();
     impl_->authenticator.reset();
+    if (anew)
+        return End::Anew;
     impl_->data.store.reset();
     return locking ? End::Locked : End::Stopped;
+}
+
+std::pair<RunConfig, OpenedData> Node::take()
+{
+    return {impl_->config, std::move(impl_->data)};
 }
 
 }  // namespace bivouac::app

@@ -17,6 +17,8 @@ namespace bivouac::cli {
 struct Context {
     std::string data_directory;
     bool json = false;
+    std::string as;                        // the name of an entity; empty: the first
+    std::string owner_passphrase_file;     // of that entity, where she has an owner of her own
     std::function<Result<void>()> action;  // of the verb that was chosen
     int exit_code = 0;                     // when the action went well
 };
@@ -44,6 +46,7 @@ void add_stop(CLI::App& app, Context& context);
 void add_lock(CLI::App& app, Context& context);
 void add_unlock(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
+void add_entity(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_panic(CLI::App& app, Context& context);
@@ -55,6 +58,9 @@ std::string audience_query(const std::vector<std::string>& to, const std::string
 
 // The subcommand with --data and --json on it.
 CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name, const std::string& help);
+
+// What --as and --owner-passphrase-file say holds for all requests to the node.
+Result<void> choose_entity(const Context& context);
 
 enum class Ask { Once, Twice };
 // From the file ("-": standard input), or from the terminal without echo. One line feed at the end is dropped.

@@ -29,8 +29,11 @@ Result<void> run(Context& context, const Options& options)
     if (!options.since.empty())
         filter.since_ms = system_clock().now_ms() - TRY(parse_duration(options.since));
     const Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once));
+    Secret owner;
+    if (!context.owner_passphrase_file.empty())
+        owner = TRY(read_passphrase(context.owner_passphrase_file, Ask::Once, "Passphrase of the entity's owner: "));
     auto bar = std::make_shared<ProgressBar>();
-    auto facts = TRY(app::export_node(context.data_directory, passphrase, options.file, filter,
+    auto facts = TRY(app::export_node(context.data_directory, passphrase, context.as, owner, options.file, filter,
                                       [bar](const char* what, int64_t done, int64_t all) { bar->show(what, done, all); }));
     bar.reset();
     if (context.json) {

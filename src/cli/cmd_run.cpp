@@ -19,6 +19,7 @@ struct RunOptions {
     std::string passphrase_file;
     std::vector<int> local_api;  // empty, or one port
     std::string lock_after;
+    std::vector<std::string> listen_for;
     bool log_names = false;
     bool verbose = false;
 };
@@ -42,8 +43,15 @@ Result<int> serve(Context& context, RunOptions& options, app::Begin begin)
     auto data = TRY(open(context, options, begin));
     if (!data)
         return 0;
-    auto node = TRY(app::Node::start(options.config, std::move(*data)));
-    return node->run_until_stopped() == app::End::Locked ? app::kExitLocked : 0;
+    for (app::RunConfig config = options.config;;) {
+        auto node = TRY(app::Node::start(config, std::move(*data)));
+        const app::End end = node->run_until_stopped();
+        if (end != app::End::Anew)
+            return end == app::End::Locked ? app::kExitLocked : 0;
+        auto left = node->take();
+        config = std::move(left.first);
+        data.emplace(std::move(left.second));
+    }
 }
 
 Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
@@ -54,6 +62,12 @@ Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
     if (local_api_asked)
         options.config.local_api_port =
             options.local_api.empty() ? uint16_t(0) : static_cast<uint16_t>(options.local_api.front());
+    for (const auto& text : options.listen_for) {
+        const size_t equals = text.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
+            return fail(ErrorKind::Invalid, "--listen-for takes NAME=ADDR, as in alice=127.0.0.1:7002");
+        options.config.listen_for[text.substr(0, equals)] = text.substr(equals + 1);
+    }
     if (!options.lock_after.empty())
         options.config.lock_after_ms = TRY(parse_duration(options.lock_after));
     context.exit_code = app::guard([&](app::Begin begin) {
@@ -99,6 +113,11 @@ void add_run(CLI::App& app, Context& context)
                      "Where tor hands over the onion's connections: 127.0.0.1:PORT or unix:/path (default: a port "
                      "chosen by the system)")
         ->type_name("ADDR");
+    verb->add_option("--listen-for", options->listen_for,
+                     "As --listen, for a further entity of this node: NAME=127.0.0.1:PORT (may be repeated)")
+        ->type_name("NAME=ADDR")
+        ->expected(1)
+        ->take_all();
     auto* local = verb->add_option("--local-api", options->local_api,
                                    "Also serve the API to apps on this machine, on 127.0.0.1:PORT (default: chosen by "
                                    "the system)")

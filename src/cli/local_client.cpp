@@ -4,6 +4,8 @@
 #include <memory>
 
 #include <bivouac/app/config.h>
+#include <bivouac/app/node.h>
+#include <bivouac/base/bytes.h>
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -13,6 +15,16 @@
 namespace bivouac::cli {
 
 namespace {
+
+struct Speaker {
+    std::string name;
+    Secret owner;
+};
+Speaker& speaker()
+{
+    static Speaker one;
+    return one;
+}
 
 struct CurlDone {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -97,6 +109,13 @@ public:
         curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method.c_str());
         curl_easy_setopt(handle, CURLOPT_TIMEOUT, 600L);
         request.header("Expect:");
+        if (!speaker().name.empty())
+            request.header(std::string(app::kAsHeader) + ": " + speaker().name);
+        if (!speaker().owner.empty()) {
+            std::string line = std::string(app::kOwnerHeader) + ": " + to_base64(speaker().owner.view());
+            request.header(line);
+            wipe(line);
+        }
         return request;
     }
 
@@ -178,6 +197,12 @@ Result<Json> json_of(Result<std::string> answer)
 }
 
 }  // namespace
+
+void speak_as(const std::string& name, Secret owner_passphrase)
+{
+    speaker().name = name;
+    speaker().owner = std::move(owner_passphrase);
+}
 
 Result<Json> call_node(const std::string& data_directory, const std::string& method, const std::string& target,
                        const Json* body)

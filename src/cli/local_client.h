@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <bivouac/base/result.h>
+#include <bivouac/base/secret.h>
 #include <bivouac/model/json.h>
 
 namespace bivouac::cli {
@@ -17,6 +18,10 @@ struct UploadFile {
     std::string name;
     std::string content_type;
 };
+
+// In whose name all further requests are: an entity of the node ("": the first), and the passphrase of her owner (empty:
+// none), which is wiped at the end.
+void speak_as(const std::string& name, Secret owner_passphrase);
 
 // The answer's JSON; an error of the node comes back as an Error with its words.
 // NotFound when no node is running on that data directory.

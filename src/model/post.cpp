@@ -26,6 +26,16 @@ Result<TypeUri> parse_type(std::string_view text)
     return type;
 }
 
+bool is_bookkeeping(std::string_view base)
+{
+    for (const char* known : {type::kMetaBase, type::kAppBase, type::kAppAuthBase, type::kCredentialsBase,
+                              type::kRelationshipBase, type::kSubscriptionBase, type::kDeleteBase,
+                              type::kDeliveryFailureBase, type::kGroupBase, type::kGroupMemberBase})
+        if (base == known)
+            return true;
+    return false;
+}
+
 bool type_matches(std::string_view selector, std::string_view type)
 {
     if (selector == kAllTypes)

@@ -99,7 +99,7 @@ Result<Step> next_step(store::WriteTx& tx, const tent::Self& self, const std::st
         return step;
     while (auto fetch = TRY(store::next_fetch(tx, self.id, peer))) {
         Viewer everything{Viewer::Kind::Everything, {}, {}, {}};
-        bool here = TRY(store::has_blob(tx, fetch->digest));
+        bool here = TRY(store::has_blob(tx, self.id, fetch->digest));
         bool wanted = TRY(store::find_attachment(tx, self.id, peer, fetch->digest, everything)).has_value();
         if (here || !wanted) {
             TRY(store::end_fetch(tx, fetch->id));
@@ -176,7 +176,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     std::map<PeerId, Attempt> attempts;
     std::map<PeerId, int> unhung;  // since something last worked: on a slow way each attempt gets longer than the one before
     size_t helloing = 0;
-    int64_t last_hello = 0;    // monotonic
+    std::map<int64_t, int64_t> last_hello;  // by owner, monotonic
     EventLoop::Timer look_timer;
     EventLoop::Timer rest_timer;
     EventLoop::Timer abort_timer;
@@ -445,7 +445,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
                                                                                         : Outcome::Later;
         }
         std::shared_ptr<Spool> spool = std::move(response->spool);
-        std::function<Result<bool>()> keep = [this, spool, &step]() -> Result<bool> {
+        std::function<Result<bool>()> keep = [this, spool, owner = self.id, &step]() -> Result<bool> {
             // The digest first: what does not fit must not enter the store.
             Sha512Half digest;
             Spool::Reader check(*spool);
@@ -453,7 +453,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
                 digest.update(piece);
             if (kDigestPrefix + to_hex(digest.finish()) != step.fetch.digest)
                 return fail(ErrorKind::Unavailable, "the attachment does not have the digest of the post");
-            store::BlobWriter writer(store);
+            store::BlobWriter writer(store, owner);
             Spool::Reader reader(*spool);
             for (std::string piece; !(piece = TRY(reader.next())).empty();)
                 TRY(writer.append(piece));
@@ -835,9 +835,10 @@ void Relay::tor_is_back()
 void Relay::onion_is_published(int64_t owner)
 {
     const int64_t now = impl_->clock.monotonic_ms();
-    if (impl_->stopping || (impl_->last_hello != 0 && now - impl_->last_hello < kHelloPauseMs))
+    int64_t& last = impl_->last_hello[owner];
+    if (impl_->stopping || (last != 0 && now - last < kHelloPauseMs))
         return;
-    impl_->last_hello = now;
+    last = now;
     spawn(Impl::say_hello(impl_, owner));
 }
 

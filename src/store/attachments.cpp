@@ -70,14 +70,17 @@ Result<StoredBlob> BlobWriter::finish()
         TRY(flush());
     StoredBlob blob{kDigestPrefix + to_hex(digest_.finish()), size_};
     TRY(store_.write([&](WriteTx& tx) -> Result<void> {
-        if (TRY(has_blob(tx, blob.digest))) {
+        auto same = tx.prepare("UPDATE blobs SET stored_at = :now WHERE digest = :digest");
+        TRY(same.bind(":now", tx.now_ms()).bind(":digest", blob.digest).run());
+        if (tx.changes() > 0) {
             auto remove = tx.prepare("DELETE FROM blobs WHERE id = :id");
             TRY(remove.bind(":id", blob_).run());
-            auto touch = tx.prepare("UPDATE blobs SET stored_at = :now WHERE digest = :digest");
-            return touch.bind(":now", tx.now_ms()).bind(":digest", blob.digest).run();
+        } else {
+            auto update = tx.prepare("UPDATE blobs SET digest = :digest, size = :size WHERE id = :id");
+            TRY(update.bind(":digest", blob.digest).bind(":size", blob.size).bind(":id", blob_).run());
         }
-        auto update = tx.prepare("UPDATE blobs SET digest = :digest, size = :size WHERE id = :id");
-        return update.bind(":digest", blob.digest).bind(":size", blob.size).bind(":id", blob_).run();
+        auto hold = tx.prepare("INSERT OR IGNORE INTO blob_holders SELECT :owner, id FROM blobs WHERE digest = :digest");
+        return hold.bind(":owner", owner_).bind(":digest", blob.digest).run();
     }));
     finished_ = true;
     return blob;
@@ -89,14 +92,20 @@ Result<void> remove_orphans(WriteTx& tx, Orphans which)
     auto orphans = tx.prepare(R"(
         DELETE FROM blobs WHERE (digest IS NOT NULL OR :all) AND (stored_at < :oldest OR :all)
             AND NOT EXISTS (SELECT 1 FROM version_attachments a WHERE a.digest = blobs.digest))");
-    return orphans.bind(":all", which == Orphans::All).bind(":oldest", tx.now_ms() - kHourMs).run();
+    TRY(orphans.bind(":all", which == Orphans::All).bind(":oldest", tx.now_ms() - kHourMs).run());
+    auto holders = tx.prepare(R"(
+        DELETE FROM blob_holders AS h WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.id = h.blob AND (b.stored_at < :oldest OR :all))
+            AND NOT EXISTS (SELECT 1 FROM blobs b JOIN version_attachments a ON a.digest = b.digest
+                            JOIN versions v ON v.id = a.version WHERE b.id = h.blob AND v.owner = h.owner))");
+    return holders.bind(":all", which == Orphans::All).bind(":oldest", tx.now_ms() - kHourMs).run();
 }
 
-Result<std::vector<BlobRow>> blobs_after(ReadTx& tx, int64_t last, int64_t limit)
+Result<std::vector<BlobRow>> blobs_after(ReadTx& tx, int64_t owner, int64_t last, int64_t limit)
 {
     auto select = tx.prepare(
-        "SELECT id, digest, size FROM blobs WHERE id > :last AND digest IS NOT NULL ORDER BY id LIMIT :limit");
-    select.bind(":last", last).bind(":limit", limit);
+        "SELECT b.id, b.digest, b.size FROM blobs b JOIN blob_holders h ON h.blob = b.id AND h.owner = :owner "
+        "WHERE b.id > :last AND b.digest IS NOT NULL ORDER BY b.id LIMIT :limit");
+    select.bind(":owner", owner).bind(":last", last).bind(":limit", limit);
     std::vector<BlobRow> out;
     while (TRY(select.step()))
         out.push_back({select.integer(0), select.text(1), select.integer(2)});
@@ -115,15 +124,16 @@ Result<std::vector<int64_t>> versions_with(ReadTx& tx, int64_t owner, std::strin
     return out;
 }
 
-Result<bool> has_blob(ReadTx& tx, std::string_view digest)
+Result<bool> has_blob(ReadTx& tx, int64_t owner, std::string_view digest)
 {
-    return TRY(blob_size(tx, digest)) >= 0;
+    return TRY(blob_size(tx, owner, digest)) >= 0;
 }
 
-Result<int64_t> blob_size(ReadTx& tx, std::string_view digest)
+Result<int64_t> blob_size(ReadTx& tx, int64_t owner, std::string_view digest)
 {
-    auto select = tx.prepare("SELECT size FROM blobs WHERE digest = :digest");
-    select.bind(":digest", digest);
+    auto select = tx.prepare(
+        "SELECT b.size FROM blobs b JOIN blob_holders h ON h.blob = b.id AND h.owner = :owner WHERE b.digest = :digest");
+    select.bind(":owner", owner).bind(":digest", digest);
     return TRY(select.step()) ? select.integer(0) : int64_t(-1);
 }
 
@@ -171,7 +181,7 @@ Result<void> resolve_listed_attachments(ReadTx& tx, int64_t owner, const Viewer&
             binding(select);
         select.bind(":digest", attachment.digest).bind(":owner", owner);
         const bool readable = TRY(select.step());
-        attachment.size = TRY(blob_size(tx, attachment.digest));
+        attachment.size = TRY(blob_size(tx, owner, attachment.digest));
         if (!readable || attachment.size < 0)
             return fail(ErrorKind::Invalid, "Unknown attachment: its digest is not known here");
     }

@@ -61,7 +61,8 @@ Result<std::vector<LocalEntity>> load_entities(ReadTx& tx)
 {
     std::vector<LocalEntity> out;
     auto select = tx.prepare(R"(
-        SELECT id, name, entity, onion, onion_seed, bewit_id, bewit_key, door, followers_group
+        SELECT id, name, entity, onion, onion_seed, bewit_id, bewit_key, door, followers_group, owner_passphrase,
+            created_at
         FROM entities ORDER BY id)");
     while (TRY(select.step())) {
         LocalEntity entity;
@@ -76,9 +77,32 @@ Result<std::vector<LocalEntity>> load_entities(ReadTx& tx)
         entity.bewit_key = select.text(6);
         entity.door = door_of(select.text(7)).value_or(Door::Vetted);
         entity.followers_group = select.text(8);
+        entity.owner_passphrase = select.text(9);
+        entity.created_at = select.integer(10);
         out.push_back(std::move(entity));
     }
     return out;
+}
+
+Result<void> set_owner_passphrase(WriteTx& tx, int64_t id, std::string_view hash)
+{
+    return tx.prepare("UPDATE entities SET owner_passphrase = :hash WHERE id = :id").bind(":hash", hash).bind(":id", id).run();
+}
+
+Result<void> remove_entity(WriteTx& tx, int64_t id)
+{
+    TRY(tx.prepare("DELETE FROM entities WHERE id = :id").bind(":id", id).run());
+    // Whoever is named nowhere any more; all columns that name somebody say so in the schema, but versions.author, which
+    // says what posts.author says.
+    std::string named = "SELECT n.id FROM names n JOIN entities e USING (entity)";
+    {
+        auto select = tx.prepare(R"(
+            SELECT t.name, k."from" FROM sqlite_schema t, pragma_foreign_key_list(t.name) k
+            WHERE t.type = 'table' AND k."table" = 'names')");
+        while (TRY(select.step()))
+            named += " UNION SELECT " + select.text(1) + " FROM " + select.text(0) + " WHERE " + select.text(1) + " IS NOT NULL";
+    }
+    return tx.prepare("DELETE FROM names WHERE id NOT IN (" + named + ")").run();
 }
 
 Result<int64_t> name_id(WriteTx& tx, std::string_view entity)

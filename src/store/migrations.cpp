@@ -21,6 +21,7 @@ const char* const kMigrations[] = {
 #include "sql_0010_bounds.h"
 #include "sql_0011_restorations.h"
 #include "sql_0012_newest.h"
+#include "sql_0013_hosting.h"
 };
 
 }  // namespace

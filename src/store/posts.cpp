@@ -24,16 +24,6 @@ std::string other_form(std::string_view version_id)
                                           : std::string(prefix) + std::string(version_id);
 }
 
-bool is_bookkeeping(const std::string& base)
-{
-    for (const char* known : {type::kMetaBase, type::kAppBase, type::kAppAuthBase, type::kCredentialsBase,
-                              type::kRelationshipBase, type::kSubscriptionBase, type::kDeleteBase,
-                              type::kDeliveryFailureBase, type::kGroupBase, type::kGroupMemberBase})
-        if (base == known)
-            return true;
-    return false;
-}
-
 Result<int64_t> type_id(WriteTx& tx, const std::string& base)
 {
     auto select = tx.prepare("SELECT id FROM types WHERE base = :base");

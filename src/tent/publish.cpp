@@ -5,6 +5,7 @@
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/store/quotas.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/groups.h>
@@ -50,6 +51,17 @@ void drop_redundant(Post& post)
     };
     once(post.permissions.entities);
     once(post.permissions.groups);
+}
+
+// What keeps relationships in order finds its place also where people's posts do not any more.
+Result<void> check_room(store::ReadTx& tx, const Self& self, const Post& post)
+{
+    if (is_bookkeeping(TRY(parse_type(post.type)).base))
+        return {};
+    int64_t bytes = static_cast<int64_t>(post.content.size());
+    for (const auto& attachment : post.attachments)
+        bytes += attachment.size;
+    return store::check_quota(tx, self.id, bytes);
 }
 
 Result<void> queue_for(store::WriteTx& tx, const Self& self, int64_t version_row,
@@ -102,10 +114,11 @@ Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver de
             post.version.published_at = post.published_at;
     }
     for (auto& a : post.attachments) {
-        a.size = TRY(store::blob_size(tx, a.digest));
+        a.size = TRY(store::blob_size(tx, self.id, a.digest));
         if (a.size < 0)
             return fail(ErrorKind::Invalid, "Unknown attachment: its digest is not known here");
     }
+    TRY(check_room(tx, self, post));
     drop_redundant(post);
     post.version.id = version_id_of(post);
     int64_t row = TRY(store::insert_version(tx, self.id, post));

@@ -9,6 +9,7 @@
 #include <bivouac/store/catch_ups.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/posts.h>
+#include <bivouac/store/quotas.h>
 #include <bivouac/store/relationships.h>
 #include <bivouac/store/strangers.h>
 #include <bivouac/tent/follow_message.h>
@@ -215,6 +216,12 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
             return fail(ErrorKind::TooMany, "too many posts from strangers today");
         TRY(store::count_strangers(tx, self.id, {0, 1, size}));
     }
+    if (!is_bookkeeping(base)) {
+        int64_t bytes = static_cast<int64_t>(post.content.size());
+        for (const auto& a : post.attachments)
+            bytes += a.size;
+        TRY(store::check_quota(tx, self.id, bytes));
+    }
     // Relationships and subscriptions are never pulled, so they come in order; what their clock says does not count.
     std::optional<int64_t> late;
     if (base != type::kRelationshipBase && base != type::kSubscriptionBase)
@@ -234,7 +241,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         TRY(on_relationship(tx, self, post, relationship));
     if (wanted) {
         for (const auto& a : post.attachments) {
-            if (a.size > static_cast<int64_t>(limits::kAttachmentBytes) || TRY(store::has_blob(tx, a.digest)))
+            if (a.size > static_cast<int64_t>(limits::kAttachmentBytes) || TRY(store::has_blob(tx, self.id, a.digest)))
                 continue;
             TRY(store::enqueue_fetch(tx, self.id, peer, a.digest, a.size));
             out.fetches = true;

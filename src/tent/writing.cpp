@@ -234,7 +234,7 @@ Result<Post> import_post(store::WriteTx& tx, const Self& self, const Principal& 
             return fail(ErrorKind::Invalid, "an attachment does not have the digest that the post says");
     }
     for (auto& attachment : post.attachments) {
-        int64_t size = TRY(store::blob_size(tx, attachment.digest));
+        int64_t size = TRY(store::blob_size(tx, self.id, attachment.digest));
         if (size < 0)
             return fail(ErrorKind::Invalid, "Unknown attachment: its digest is not known here");
         attachment.size = size;

@@ -39,7 +39,7 @@ struct Storage {
 
 // What the API asks of the rest of the node.
 struct Hooks {
-    std::function<Storage()> storage;                                 // may be empty
+    std::function<Storage(int64_t owner)> storage;                    // may be empty
     std::function<void()> owner_seen;                                 // an app of the owner's asked; may be empty
     std::function<void()> posted;                                     // the outbox has something new
     std::function<void()> withdrawn;                                  // a deletion; may be empty
@@ -51,7 +51,7 @@ struct Hooks {
     // Reads at other servers; without it only what is here is shown.
     tent::AskRemote ask_remote;
     // Is it the owner's? Slow on purpose, so it answers later from a thread of its own.
-    std::function<void(Secret passphrase, std::function<void(PassphraseCheck)> done)> check_passphrase;
+    std::function<void(int64_t owner, Secret passphrase, std::function<void(PassphraseCheck)> done)> check_passphrase;
 };
 
 struct Settings {

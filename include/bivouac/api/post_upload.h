@@ -23,7 +23,7 @@ struct PostUpload {
 
 // Unsupported: neither the post media type nor multipart. Invalid, TooLarge, NoSpace.
 // `limit_bytes`: of one attachment.
-Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store,
+Result<PostUpload> read_post_upload(const net::HttpRequest& request, store::Store& store, int64_t owner,
                                     uint64_t limit_bytes = limits::kAttachmentBytes);
 
 }  // namespace bivouac::api

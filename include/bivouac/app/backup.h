@@ -42,4 +42,15 @@ Result<BackupFacts> verify_backup(const std::string& file, const BackupSecret& s
 Result<BackupFacts> restore_backup(const std::string& file, const BackupSecret& secret, const std::string& directory,
                                    const Secret& passphrase, const BackupProgress& progress);
 
+// The two halves: any database of ours into a sealed file, and out of one into a file at `path` (whose remains are for the
+// caller to remove).
+Result<BackupFacts> seal_database(const std::string& path, const store::DataKeys& keys, const BackupSecret& secret,
+                                  const std::string& file, const BackupProgress& progress);
+struct Unsealed {
+    BackupFacts facts;
+    store::DataKeys keys;
+};
+Result<Unsealed> unseal_database(const std::string& file, const BackupSecret& secret, const std::string& path,
+                                 const BackupProgress& progress);
+
 }  // namespace bivouac::app

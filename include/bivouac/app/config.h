@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -11,7 +12,9 @@ namespace bivouac::app {
 struct RunConfig {
     std::string data_directory;
     std::string listen = "127.0.0.1:0";      // the onion's target; "unix:/path" as well
+    std::map<std::string, std::string> listen_for;  // by the name of a further entity, as listen
     std::optional<uint16_t> local_api_port;  // 0: chosen by the system; absent: off
+    std::map<std::string, int> local_ports;  // that were chosen, by the name of the entity
     bool no_tor = false;                     // only the local API; the outbox waits
     std::string tor_control;                 // "127.0.0.1:PORT" or "unix:/path"; empty: find one, or start our own
     std::string tor_extra;                   // file with lines for our own tor

@@ -31,6 +31,9 @@ struct InitResult {
 Result<InitResult> init_data_directory(const std::string& directory, const Secret& passphrase,
                                        const InitOptions& options = {});
 
+// A new entity with its group of followers and its meta post; gives its address.
+Result<std::string> make_entity(store::Store& store, const std::string& name, const InitOptions& options);
+
 struct OpenedData {
     FileLock lock;
     std::unique_ptr<store::Store> store;

@@ -30,7 +30,9 @@ using ExportProgress = std::function<void(const char* what, int64_t done, int64_
 
 // While the node runs or not, of one moment, in constant memory. Conflict: FILE is there. Interrupted, it leaves nothing
 // at FILE.
-Result<ExportFacts> export_node(const std::string& directory, const Secret& passphrase, const std::string& file,
+// `name`: of the entity, empty for the first; `owner`: her passphrase, where she has one (Forbidden otherwise).
+Result<ExportFacts> export_node(const std::string& directory, const Secret& passphrase, const std::string& name,
+                                const Secret& owner, const std::string& file,
                                 const ExportFilter& filter, const ExportProgress& progress);
 
 }  // namespace bivouac::app

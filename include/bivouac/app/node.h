@@ -6,13 +6,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <bivouac/app/config.h>
 #include <bivouac/app/data_directory.h>
 
 namespace bivouac::app {
 
-enum class End { Stopped, Locked };
+enum class End { Stopped, Locked, Anew };
 
 class Node {
 public:
@@ -23,7 +24,9 @@ public:
     // Blocks until SIGTERM, SIGINT or `bivouac stop`, then stops within five seconds; or until SIGUSR1 or when the owner
     // was idle for long enough, then it stops at once and is to be locked (app/guardian.h). The signals must be
     // blocked in all threads (block_stop_signals, before any thread starts).
+    // Anew: the store holds other entities or addresses now (SIGUSR2, which only the process itself sends); take() and start.
     End run_until_stopped();
+    std::pair<RunConfig, OpenedData> take();
 
 private:
     struct Impl;
@@ -32,5 +35,10 @@ private:
 };
 
 void block_stop_signals();
+
+// The header of the control socket that names whose node is meant: the name of an entity. Absent: the first.
+constexpr const char* kAsHeader = "Bivouac-As";
+// The passphrase of her owner, where she has one: base64.
+constexpr const char* kOwnerHeader = "Bivouac-Owner";
 
 }  // namespace bivouac::app

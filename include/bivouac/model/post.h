@@ -94,6 +94,9 @@ Result<TypeUri> parse_type(std::string_view text);
 // Does a selector (a base, a base with fragment, or "all") cover the type?
 bool type_matches(std::string_view selector, std::string_view type);
 
+// A type of the protocol itself, which no person wants to read.
+bool is_bookkeeping(std::string_view base);
+
 bool is_valid_post_id(std::string_view id);  // [-0-9A-Za-z_]+ within limits
 // "sha512t256-<64 hex>" out of a form with or without prefix; empty when it is neither.
 std::string normal_digest(std::string_view text);

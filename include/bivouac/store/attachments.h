@@ -24,7 +24,8 @@ struct StoredBlob {
 // the next start). Not on the writer thread.
 class BlobWriter {
 public:
-    explicit BlobWriter(Store& store) : store_(store) {}
+    // `owner`: the entity that is to have it.
+    BlobWriter(Store& store, int64_t owner) : store_(store), owner_(owner) {}
     ~BlobWriter();
     BlobWriter(const BlobWriter&) = delete;
     BlobWriter& operator=(const BlobWriter&) = delete;
@@ -35,6 +36,7 @@ public:
 private:
     Result<void> flush();
     Store& store_;
+    int64_t owner_;
     Sha512Half digest_;
     std::string waiting_;
     int64_t blob_ = 0;
@@ -48,18 +50,19 @@ private:
 enum class Orphans { OlderThanAnHour, All };
 Result<void> remove_orphans(WriteTx& tx, Orphans which);
 
-// All blobs, in the order of their rows: at most `limit` after `last`; and the versions that refer to one.
+// All blobs of an entity, in the order of their rows: at most `limit` after `last`; and the versions that refer to one.
 struct BlobRow {
     int64_t row = 0;
     std::string digest;
     int64_t size = 0;
 };
-Result<std::vector<BlobRow>> blobs_after(ReadTx& tx, int64_t last, int64_t limit);
+Result<std::vector<BlobRow>> blobs_after(ReadTx& tx, int64_t owner, int64_t last, int64_t limit);
 Result<std::vector<int64_t>> versions_with(ReadTx& tx, int64_t owner, std::string_view digest);
 
-Result<bool> has_blob(ReadTx& tx, std::string_view digest);
-Result<int64_t> blob_size(ReadTx& tx, std::string_view digest);  // -1 when it is not here
-// At most one chunk (64 KiB) that starts at or contains `offset`; from `offset` on.
+// Did it come to this entity? What others on this node have is not here for her.
+Result<bool> has_blob(ReadTx& tx, int64_t owner, std::string_view digest);
+Result<int64_t> blob_size(ReadTx& tx, int64_t owner, std::string_view digest);  // -1 when it is not here
+// At most one chunk (64 KiB) that starts at or contains `offset`; from `offset` on. Ask blob_size() before.
 Result<std::string> read_blob(ReadTx& tx, std::string_view digest, int64_t offset);
 
 // The attachment of that digest in some post of the author that the viewer may see (the most recently

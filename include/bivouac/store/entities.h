@@ -31,10 +31,15 @@ struct LocalEntity {
     std::string bewit_key;
     Door door = Door::Vetted;
     std::string followers_group;  // post id of the group whose members are the approved followers
+    std::string owner_passphrase;  // hashed; empty: she belongs to whoever runs the node
+    int64_t created_at = 0;
 };
 
 Result<int64_t> add_entity(WriteTx& tx, const LocalEntity& entity);
 Result<std::vector<LocalEntity>> load_entities(ReadTx& tx);
+// Everything that is hers, and the names of those whom nobody else here has to do with.
+Result<void> remove_entity(WriteTx& tx, int64_t id);
+Result<void> set_owner_passphrase(WriteTx& tx, int64_t id, std::string_view hash);
 
 // This file came out of a backup, and nobody has said yet that the node it was made from is gone.
 struct Restored {

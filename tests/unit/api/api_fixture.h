@@ -41,7 +41,7 @@ struct ApiHome : Home {
         hooks.peer_seen = [this](int64_t, std::string peer) { peers_seen.push_back(std::move(peer)); };
         hooks.initial = [](const bivouac::tent::Self&, std::string, std::string, std::string, bivouac::Json,
                            std::optional<uint32_t>, bivouac::api::Responder respond) { respond({}); };
-        hooks.check_passphrase = [](bivouac::Secret, std::function<void(bivouac::api::PassphraseCheck)> done) {
+        hooks.check_passphrase = [](int64_t, bivouac::Secret, std::function<void(bivouac::api::PassphraseCheck)> done) {
             done(bivouac::api::PassphraseCheck::Wrong);
         };
         start();
@@ -217,7 +217,7 @@ struct ApiHome : Home {
     bivouac::Attachment file(const std::string& bytes, const std::string& name,
                              const std::string& content_type = "text/plain", const std::string& category = "file")
     {
-        bivouac::store::BlobWriter writer(*store);
+        bivouac::store::BlobWriter writer(*store, self.id);
         REQUIRE(writer.append(bytes).ok());
         auto stored = writer.finish();
         REQUIRE(stored.ok());

@@ -33,7 +33,7 @@ struct Server : Home {
         Hooks hooks;
         hooks.posted = [] {};
         hooks.peer_seen = [](int64_t, std::string) {};
-        hooks.check_passphrase = [this](Secret passphrase, std::function<void(PassphraseCheck)> done) {
+        hooks.check_passphrase = [this](int64_t, Secret passphrase, std::function<void(PassphraseCheck)> done) {
             asked.emplace_back(std::string(passphrase.view()), std::move(done));
         };
         api = std::make_unique<Api>(*store, *authenticator, clock, std::move(hooks), settings);

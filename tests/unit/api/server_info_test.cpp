@@ -8,7 +8,7 @@ using namespace bivouac;
 TEST_CASE("server_info: limits for everybody, storage and types for apps (section 4.12)")
 {
     ApiHome home;
-    home.hooks.storage = [] { return api::Storage{1000, 500}; };
+    home.hooks.storage = [](int64_t) { return api::Storage{1000, 500}; };
     home.start();
     home.publish(home.status(true));
     home.publish(home.status(false));

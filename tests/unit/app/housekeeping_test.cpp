@@ -3,16 +3,16 @@
 
 #include <bivouac/store/attachments.h>
 
-#include "../store_fixture.h"
+#include "../tent_fixture.h"
 #include "housekeeping.h"
 
 using namespace bivouac;
 
 TEST_CASE("attachments that no post refers to go after an hour, while the node runs")
 {
-    TestStore test;
+    Home test;
     auto add = [&](const std::string& bytes) {
-        store::BlobWriter writer(*test.store);
+        store::BlobWriter writer(*test.store, test.self.id);
         REQUIRE(writer.append(bytes).ok());
         REQUIRE(writer.finish().ok());
     };

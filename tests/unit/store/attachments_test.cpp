@@ -10,9 +10,27 @@ using namespace bivouac::store;
 
 namespace {
 
+constexpr int64_t kOwner = 1;
+constexpr int64_t kOther = 2;
+
+// A store with two entities.
+struct Owned : TestStore {
+    Owned()
+    {
+        write([](WriteTx& tx) -> Result<void> {
+            for (const char* name : {"one", "two"}) {
+                LocalEntity e;
+                e.name = e.entity = e.onion = e.bewit_id = name;
+                TRY(add_entity(tx, e));
+            }
+            return {};
+        });
+    }
+};
+
 StoredBlob write_blob(Store& store, const std::string& bytes, size_t piece = 10'000)
 {
-    BlobWriter writer(store);
+    BlobWriter writer(store, kOwner);
     for (size_t at = 0; at < bytes.size(); at += piece)
         REQUIRE(writer.append(std::string_view(bytes).substr(at, piece)).ok());
     auto blob = writer.finish();
@@ -46,20 +64,20 @@ int64_t count(Store& store, const char* table)
 
 TEST_CASE("attachment bytes come back as they went in, whatever the size")
 {
-    TestStore test;
+    Owned test;
     for (size_t size : {size_t(0), size_t(1), size_t(65536), size_t(65537), size_t(1u << 20), size_t(2'500'000)}) {
         CAPTURE(size);
         std::string bytes = system_random().bytes(size);
         StoredBlob blob = write_blob(*test.store, bytes);
         CHECK(blob.size == static_cast<int64_t>(size));
         CHECK(read_all(*test.store, blob.digest) == bytes);
-        CHECK(*test.store->read([&](ReadTx& tx) { return blob_size(tx, blob.digest); }) == blob.size);
+        CHECK(*test.store->read([&](ReadTx& tx) { return blob_size(tx, kOwner, blob.digest); }) == blob.size);
     }
 }
 
 TEST_CASE("the digest is the protocol's, and one content is stored once")
 {
-    TestStore test;
+    Owned test;
     StoredBlob blob = write_blob(*test.store, "onion attachment\n");
     CHECK(blob.digest == "sha512t256-e75cea7f8c10d2150dca0f314532dd1ab3b190c66bac742a1a5101eb95afd909");
     CHECK(write_blob(*test.store, "onion attachment\n", 3).digest == blob.digest);
@@ -69,9 +87,9 @@ TEST_CASE("the digest is the protocol's, and one content is stored once")
 
 TEST_CASE("a blob that is not finished leaves nothing")
 {
-    TestStore test;
+    Owned test;
     {
-        BlobWriter writer(*test.store);
+        BlobWriter writer(*test.store, kOwner);
         REQUIRE(writer.append(std::string(3 << 20, 'x')).ok());
     }
     CHECK(count(*test.store, "blobs") == 0);
@@ -80,7 +98,7 @@ TEST_CASE("a blob that is not finished leaves nothing")
 
 TEST_CASE("reading starts anywhere")
 {
-    TestStore test;
+    Owned test;
     std::string bytes = system_random().bytes(200'000);
     StoredBlob blob = write_blob(*test.store, bytes);
     auto piece = test.store->read([&](ReadTx& tx) { return read_blob(tx, blob.digest, 65'530); });
@@ -90,7 +108,7 @@ TEST_CASE("reading starts anywhere")
 
 TEST_CASE("bytes that no post refers to go, but not while their post may be on its way")
 {
-    TestStore test;
+    Owned test;
     auto clean = [&](Orphans which) { test.write([&](WriteTx& tx) { return remove_orphans(tx, which); }); };
     write_blob(*test.store, "one");
     clean(Orphans::OlderThanAnHour);
@@ -103,9 +121,28 @@ TEST_CASE("bytes that no post refers to go, but not while their post may be on i
     clean(Orphans::OlderThanAnHour);
     CHECK(count(*test.store, "blobs") == 0);
     write_blob(*test.store, "two");
-    BlobWriter unfinished(*test.store);
+    BlobWriter unfinished(*test.store, kOwner);
     REQUIRE(unfinished.append(std::string(2 << 20, 'x')).ok());
     clean(Orphans::All);
     CHECK(count(*test.store, "blobs") == 0);
     CHECK(count(*test.store, "blob_chunks") == 0);
+}
+
+TEST_CASE("what came to one entity is not here for another, and is stored once all the same")
+{
+    Owned test;
+    StoredBlob blob = write_blob(*test.store, "a file");
+    auto has = [&](int64_t owner) { return *test.store->read([&](ReadTx& tx) { return has_blob(tx, owner, blob.digest); }); };
+    CHECK(has(kOwner));
+    CHECK_FALSE(has(kOther));
+    {
+        BlobWriter again(*test.store, kOther);
+        REQUIRE(again.append("a file").ok());
+        REQUIRE(again.finish().ok());
+    }
+    CHECK(has(kOther));
+    CHECK(count(*test.store, "blobs") == 1);
+    test.write([](WriteTx& tx) { return remove_entity(tx, kOwner); });
+    CHECK_FALSE(has(kOwner));
+    CHECK(has(kOther));
 }
