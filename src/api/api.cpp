@@ -127,8 +127,6 @@ Api::Api(store::Store& store, auth::Authenticator& authenticator, Clock& clock, 
     : hooks_(std::move(hooks))
     , settings_(std::move(settings))
     , services_(std::make_unique<Services>(Services{*this, store, authenticator, clock, hooks_, settings_}))
-    , stranger_tokens_(settings_.stranger_burst)
-    , stranger_refill_at_(clock.monotonic_ms())
 {
 }
 
@@ -152,16 +150,17 @@ void Api::allow_large_bodies(const std::string& hawk_id)
     large_ids_.insert(hawk_id);
 }
 
-bool Api::admit_stranger()
+bool Api::admit_stranger(int64_t owner)
 {
     constexpr int64_t kRefillMs = 3000;
     const int64_t now = services_->clock.monotonic_ms();
     std::lock_guard lock(mutex_);
-    if (const int64_t earned = (now - stranger_refill_at_) / kRefillMs; earned > 0) {
-        stranger_tokens_ = static_cast<int>(std::min<int64_t>(stranger_tokens_ + earned, settings_.stranger_burst));
-        stranger_refill_at_ = now;
+    Tokens& tokens = strangers_.try_emplace(owner, Tokens{settings_.stranger_burst, now}).first->second;
+    if (const int64_t earned = (now - tokens.refill_at) / kRefillMs; earned > 0) {
+        tokens.left = static_cast<int>(std::min<int64_t>(tokens.left + earned, settings_.stranger_burst));
+        tokens.refill_at = now;
     }
-    return stranger_tokens_ > 0 && stranger_tokens_-- > 0;
+    return tokens.left > 0 && tokens.left-- > 0;
 }
 
 uint64_t Api::body_limit(int, const std::string&, const std::vector<net::Header>& headers) const
@@ -210,9 +209,13 @@ void Api::serve(net::HttpRequest request, std::shared_ptr<const Site> site, Resp
     call->caller.principal.shut_out = *self.door == store::Door::Sealed && !tent::is_let_in(call->principal());
     if (call->principal().kind == Principal::Kind::Peer)
         hooks_.peer_seen(self.id, call->principal().entity);
+    // What she reads now would be of somebody whom she does not know yet. She is told next, and comes again.
+    if (call->principal().untold && call->request.method != "PUT")
+        return finish(*call, error_response(503, "Try again later"));
     if (call->principal().kind == Principal::Kind::App && hooks_.owner_seen)
         hooks_.owner_seen();
     call->route = parse_target(call->caller.target);
+    call->route.entity = self.current(std::move(call->route.entity));
     if (Answer answer = route(call))
         finish(*call, std::move(*answer));
 }

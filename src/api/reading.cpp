@@ -241,6 +241,11 @@ Answer feed(const CallPtr& call)
     auto query = parse_feed_query(call->route.query);
     if (!query.ok())
         return error_response(query.error());
+    for (auto& entity : query->entities)
+        entity = call->self().current(std::move(entity));
+    for (auto& any : query->mentions)
+        for (auto& item : any)
+            item.entity = call->self().current(std::move(item.entity));
     if (!call->is_app())
         restrict_to_others(*query);
     const ProxyMode mode = proxy_mode(*call, ProxyMode::Local);

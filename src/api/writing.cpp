@@ -9,6 +9,7 @@
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/apps.h>
+#include <bivouac/tent/moving.h>
 #include <bivouac/tent/receive.h>
 #include <bivouac/tent/writing.h>
 
@@ -134,6 +135,7 @@ Answer put_import(const CallPtr& call, Submission submission)
         post.entity = call->route.entity;
     if (post.id.empty())
         post.id = call->route.post;
+    tent::bring_up_to_date(call->self(), post);
     if (post.entity != call->route.entity || post.id != call->route.post || !is_entity_url(post.entity) ||
         !is_valid_post_id(post.id))
         return error_response(400, "Invalid Attributes: /id and /entity differ from the URL");
@@ -186,7 +188,7 @@ Answer put_notification(const CallPtr& call, const std::string& type)
 Answer new_post(const CallPtr& call)
 {
     const bool stranger = !call->is_signed();
-    if (stranger && !call->services.api.admit_stranger())
+    if (stranger && !call->services.api.admit_stranger(call->self().id))
         return error_response(429, "Too many requests");
     if (stranger && is_multipart(*call) && !has_room_for_apps(*call))
         return error_response(429, "Too many requests");

@@ -188,6 +188,8 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return entities();
         if (route == "POST /entities")
             return change_entities(TRY(body()));
+        if (route == "POST /move")
+            return move(TRY(body()));
         if (route == "POST /restored") {
             TRY(store_.write([](store::WriteTx& tx) { return store::confirm_restoration(tx); }));
             return Json({{"confirmed", true}});
@@ -317,7 +319,7 @@ Result<Json> ControlApi::feed(std::string_view query)
 
 Result<Json> ControlApi::show(std::string_view query)
 {
-    std::string entity = TRY(tent::peer_entity(parameter(query, "entity")));
+    std::string entity = TRY(tent::peer_entity(self_, parameter(query, "entity")));
     const std::string id = parameter(query, "post");
     return store_.read([&](store::ReadTx& tx) -> Result<Json> {
         auto found = TRY(store::load_post(tx, self_.id, entity, id, "", kOwnerSeesAll));
@@ -340,7 +342,7 @@ Result<Json> ControlApi::show(std::string_view query)
 
 Result<net::HttpResponse> ControlApi::attachment(std::string_view query)
 {
-    std::string entity = TRY(tent::peer_entity(parameter(query, "entity")));
+    std::string entity = TRY(tent::peer_entity(self_, parameter(query, "entity")));
     std::string name = parameter(query, "name");
     struct Found {
         std::string digest;

@@ -69,6 +69,7 @@ private:
     Result<Json> onion_key();
     Result<Json> entities();
     Result<Json> change_entities(const Json& body);
+    Result<Json> move(const Json& body);
     Result<void> check_owner(const net::HttpRequest& request, const std::string& path);
 
     store::Store& store_;

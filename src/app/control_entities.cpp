@@ -69,6 +69,15 @@ Result<Json> ControlApi::entities()
     return Json({{"entities", list}, {"serving", serving}});
 }
 
+// While it lasts nobody writes; her own verbs wait for it.
+Result<Json> ControlApi::move(const Json& body)
+{
+    const int64_t serve_old_ms = TRY(amount_in(body, "serve_old_ms"));
+    const std::string entity = TRY(move_to_new_address(store_, self_.name, serve_old_ms));
+    hooks_.begin_anew();
+    return Json({{"entity", entity}, {"previous", self_.entity}});
+}
+
 Result<Json> ControlApi::change_entities(const Json& body)
 {
     const std::string action = TRY(string_member(body, "action"));

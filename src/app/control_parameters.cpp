@@ -46,9 +46,9 @@ std::string parameter(std::string_view query, std::string_view name)
     return all.empty() ? std::string() : all.front();
 }
 
-Result<std::string> entity_in(const Json& body)
+Result<std::string> entity_in(const tent::Self& self, const Json& body)
 {
-    return tent::peer_entity(TRY(string_member(body, "entity")));
+    return tent::peer_entity(self, TRY(string_member(body, "entity")));
 }
 
 Result<std::vector<std::string>> list_in(const Json& body, const char* name)
@@ -84,7 +84,7 @@ Result<void> address(store::ReadTx& tx, const tent::Self& self, Post& draft, std
     auto to = parameters(query, "to");
     if (!post.empty()) {
         const std::string entity = parameter(query, "reply_entity");
-        TRY(tent::address_as_reply(tx, self, draft, entity.empty() ? self.entity : TRY(tent::peer_entity(entity)), post));
+        TRY(tent::address_as_reply(tx, self, draft, entity.empty() ? self.entity : TRY(tent::peer_entity(self, entity)), post));
         if (to.empty())
             return {};
         // Whoever says to whom means them and the author; without her it would not be an answer.

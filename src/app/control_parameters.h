@@ -18,7 +18,7 @@ namespace bivouac::app {
 std::vector<std::string> parameters(std::string_view query, std::string_view name);
 std::string parameter(std::string_view query, std::string_view name);
 
-Result<std::string> entity_in(const Json& body);  // "entity", as the entity URL that we use
+Result<std::string> entity_in(const tent::Self& self, const Json& body);  // "entity", as the entity URL that we use
 Result<std::vector<std::string>> list_in(const Json& body, const char* name);
 size_t code_points(std::string_view text);
 

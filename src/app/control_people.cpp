@@ -26,6 +26,8 @@ Json following_json(const tent::Self& self, const store::Relationship& r)
     Json out = {{"entity", r.peer},
                 {"state", r.following},
                 {"verified_at", r.verified_at == 0 ? Json() : Json(r.verified_at)}};
+    if (!r.moved_from.empty())
+        out["moved"] = {{"from", r.moved_from}, {"noticed_at", r.moved_at}};
     if (auto phrase = tent::safety_phrase(self.entity, r.peer); phrase.ok())
         out["safety_phrase"] = *phrase;
     if (!r.last_problem.empty() && (r.following == "connecting" || r.following == "refused"))
@@ -93,7 +95,7 @@ Result<Json> ControlApi::follow(const Json& body)
 
 Result<Json> ControlApi::unfollow(const Json& body)
 {
-    std::string entity = TRY(entity_in(body));
+    std::string entity = TRY(entity_in(self_, body));
     TRY(store_.write([&](store::WriteTx& tx) {
         tx.after_commit([this] {
             hooks_.posted();
@@ -112,6 +114,8 @@ Result<Json> ControlApi::follower_json(store::ReadTx& tx, const store::Relations
                 {"since", r.follower_since},
                 {"first_seen", r.first_seen},
                 {"verified_at", r.verified_at == 0 ? Json() : Json(r.verified_at)}};
+    if (!r.moved_from.empty())
+        out["moved"] = {{"from", r.moved_from}, {"noticed_at", r.moved_at}};
     if (!r.note.empty())
         out["note"] = r.note;
     if (auto phrase = tent::safety_phrase(self_.entity, r.peer); phrase.ok())
@@ -160,7 +164,7 @@ Result<Json> ControlApi::decide(const Json& body)
         auto denied = TRY(store_.write([&](store::WriteTx& tx) { return tent::deny_all(tx, self_); }));
         return Json({{"denied", denied}});
     }
-    std::string entity = TRY(entity_in(body));
+    std::string entity = TRY(entity_in(self_, body));
     auto groups = TRY(list_in(body, "groups"));
     return store_.write([&](store::WriteTx& tx) -> Result<Json> {
         Json out = Json::object();
@@ -212,7 +216,7 @@ Result<Json> ControlApi::catch_up(const Json& body)
 {
     std::string entity;
     if (body.contains("entity") && !TRY(string_member(body, "entity")).empty())
-        entity = TRY(entity_in(body));
+        entity = TRY(entity_in(self_, body));
     return store_.write([&](store::WriteTx& tx) -> Result<Json> {
         tx.after_commit([this] {
             hooks_.posted();
@@ -291,7 +295,7 @@ Result<Json> ControlApi::change_group(const Json& body)
         if (group.id == self_.followers_group)
             return fail(ErrorKind::Invalid, "who is a follower is decided with: bivouac followers approve | remove");
         for (const auto& text : TRY(list_in(body, "entities"))) {
-            std::string entity = TRY(tent::peer_entity(text));
+            std::string entity = TRY(tent::peer_entity(self_, text));
             if (entity == self_.entity)
                 return fail(ErrorKind::Invalid, "this is your own address; you see all of your posts anyway");
             if (action == "join")
@@ -327,12 +331,12 @@ Result<Json> ControlApi::audience(std::string_view query)
 
 namespace {
 
-Result<store::LedgerFilter> ledger_filter(const std::string& post, const std::string& entity, const std::string& state)
+Result<store::LedgerFilter> ledger_filter(const tent::Self& self, const std::string& post, const std::string& entity, const std::string& state)
 {
     store::LedgerFilter out;
     out.post = post;
     if (!entity.empty())
-        out.peer = TRY(tent::peer_entity(entity));
+        out.peer = TRY(tent::peer_entity(self, entity));
     for (const char* known : {"", "waiting", "delivered", "refused", "given_up", "cancelled"})
         if (state == known) {
             out.state = state;
@@ -345,7 +349,7 @@ Result<store::LedgerFilter> ledger_filter(const std::string& post, const std::st
 
 Result<Json> ControlApi::deliveries(std::string_view query)
 {
-    auto filter = TRY(ledger_filter(parameter(query, "post"), parameter(query, "entity"), parameter(query, "state")));
+    auto filter = TRY(ledger_filter(self_, parameter(query, "post"), parameter(query, "entity"), parameter(query, "state")));
     const int64_t before = std::max<int64_t>(std::atoll(parameter(query, "before").c_str()), 0);
     int64_t limit = std::atoll(parameter(query, "limit").c_str());
     limit = limit <= 0 ? 100 : std::min<int64_t>(limit, 1000);
@@ -365,7 +369,7 @@ Result<Json> ControlApi::change_deliveries(const Json& body)
     auto text = [&](const char* name) -> Result<std::string> {
         return body.contains(name) ? TRY(string_member(body, name)) : std::string();
     };
-    auto filter = TRY(ledger_filter(TRY(text("post")), TRY(text("entity")), ""));
+    auto filter = TRY(ledger_filter(self_, TRY(text("post")), TRY(text("entity")), ""));
     std::string action = TRY(text("action"));
     const bool cancel = action == "cancel";
     if (!cancel && action != "retry")

@@ -5,6 +5,9 @@
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/entity_copy.h>
 
+#include <bivouac/base/clock.h>
+#include <bivouac/tent/moving.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -109,6 +112,24 @@ Result<std::vector<Housed>> list_entities(store::Store& store)
             out.push_back(std::move(one));
         }
         return out;
+    });
+}
+
+Result<std::string> move_to_new_address(store::Store& store, const std::string& name, int64_t serve_old_ms,
+                                        const std::function<void(int64_t, int64_t)>& progress)
+{
+    std::string bytes = system_random().bytes(32);
+    const Secret seed{std::string_view(bytes)};
+    wipe(bytes);
+    return store.write([&](store::WriteTx& tx) -> Result<std::string> {
+        auto all = TRY(store::load_entities(tx));
+        auto entity = std::find_if(all.begin(), all.end(),
+                                   [&](const store::LocalEntity& e) { return name.empty() || e.name == name; });
+        if (entity == all.end())
+            return fail(ErrorKind::NotFound, "there is no entity of the name " + name + "; see: bivouac entity list");
+        const auto self = tent::Self::of(*entity);
+        TRY(tent::load_moves(tx, self));
+        return tent::move_self(tx, self, entity->onion_seed, seed, tx.now_ms() + serve_old_ms, progress);
     });
 }
 

@@ -25,6 +25,8 @@
 #include <bivouac/relay/relay.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/entities.h>
+#include <bivouac/store/moves.h>
+#include <bivouac/tent/moving.h>
 #include <bivouac/tor/tor_control.h>
 
 #include "control_api.h"
@@ -126,6 +128,11 @@ struct Resident {
     std::unique_ptr<ControlApi> control;
     std::unique_ptr<relay::OwnReach> own_reach;
     std::unique_ptr<PassphraseGate> gate;
+    struct Previous {
+        store::PreviousOnion onion;
+        std::string target;
+    };
+    std::vector<Previous> previous;  // addresses of hers that are still served
 };
 
 struct Node::Impl {
@@ -144,6 +151,8 @@ struct Node::Impl {
     std::atomic<int> control_listener{-1};
     std::atomic<int64_t> owner_seen_ms{0};  // when she last did something
     EventLoop::Timer idle_timer;
+    EventLoop::Timer previous_timer;
+    int64_t serve_until = INT64_MAX;  // the first of the previous addresses whose time ends
     int last_bootstrap = -1;
     std::string last_problem;
 
@@ -158,6 +167,8 @@ struct Node::Impl {
     Result<void> build();
     Result<void> open_listeners();
     Result<void> open_local_api();
+    Result<void> listen_for_previous(Resident& resident);
+    void watch_previous();
     ControlApi::Hooks control_hooks(Resident& resident);
     net::HttpResponse control(const net::HttpRequest& request);
     std::vector<tent::Self> selves() const;
@@ -218,6 +229,17 @@ void Node::Impl::watch_idleness()
         return;
     }
     idle_timer = loop.after(std::min<int64_t>(left, kIdleLookMs), [this] { watch_idleness(); });
+}
+
+void Node::Impl::watch_previous()
+{
+    constexpr int64_t kLookMs = 3'600'000;
+    if (system_clock().now_ms() > serve_until) {
+        log::info("a previous address is not served any more");
+        kill(getpid(), SIGUSR2);
+        return;
+    }
+    previous_timer = loop.after(kLookMs, [this] { watch_previous(); });
 }
 
 void Node::Impl::handle(net::HttpRequest request, api::Responder respond)
@@ -314,6 +336,13 @@ Result<void> Node::Impl::build()
         residents.push_back(std::make_unique<Resident>(std::move(entity)));
     if (residents.empty())
         return fail(ErrorKind::Invalid, "the database holds no entity; restore a backup");
+    for (auto& resident : residents) {
+        TRY(store().read([&](store::ReadTx& tx) { return tent::load_moves(tx, resident->self); }));
+        TRY(store().write([&](store::WriteTx& tx) { return store::forget_previous_onions(tx, resident->self.id); }));
+    }
+    for (auto& one : TRY(store().read([](store::ReadTx& tx) { return store::previous_onions(tx); })))
+        if (Resident* resident = by_id(one.owner))
+            resident->previous.push_back({std::move(one), {}});
     // What a crash left half written.
     TRY(store().write([](store::WriteTx& tx) { return store::remove_orphans(tx, store::Orphans::All); }));
 
@@ -385,6 +414,8 @@ Result<void> Node::Impl::build()
     owner_seen();
     if (config.lock_after_ms > 0)
         watch_idleness();
+    if (serve_until != INT64_MAX)
+        watch_previous();
     return {};
 }
 
@@ -420,6 +451,7 @@ Result<void> Node::Impl::open_listeners()
             api->add_site(listening->id, {one->self, {onion + ".onion", onion + ".onion:80"}, false});
             relay->avoid_address(listening->address);
             one->onion_target = listening->address;
+            TRY(listen_for_previous(*one));
         }
     }
     if (config.local_api_port || config.no_tor)
@@ -433,6 +465,27 @@ Result<void> Node::Impl::open_listeners()
     TRY(open_control_socket());
     if (!config.no_tor)
         start_tor();
+    return {};
+}
+
+// Who comes by an address that she left finds her, and learns which one it is today.
+Result<void> Node::Impl::listen_for_previous(Resident& one)
+{
+    for (auto& previous : one.previous) {
+        const auto given = config.listen_for.find(previous.onion.onion);
+        if (config.onion_from_torrc && given == config.listen_for.end()) {
+            log::warning("a previous address is not served: it needs a listener of its own (--listen-for ONION=ADDR)");
+            continue;
+        }
+        auto listening = front->listen({given == config.listen_for.end() ? "127.0.0.1:0" : given->second, false, 0600, config.circuit_ids});
+        if (!listening.ok())
+            return std::move(listening).error().in("listening for a previous onion");
+        const std::string host = previous.onion.onion + ".onion";
+        api->add_site(listening->id, {one.self, {host, host + ":80"}, false});
+        relay->avoid_address(listening->address);
+        previous.target = listening->address;
+        serve_until = std::min(serve_until, previous.onion.until);
+    }
     return {};
 }
 
@@ -498,6 +551,9 @@ void Node::Impl::start_tor()
         hooks.said = [raw = one.get()](const relay::Reach& reach) { raw->board.change([&](Status& s) { s.reach = reach; }); };
         one->own_reach = std::make_unique<relay::OwnReach>(loop, *http, store(), system_clock(), one->self, std::move(hooks));
         tor->add_onion({one->entity.onion, one->entity.onion_seed.clone(), one->onion_target});
+        for (const auto& previous : one->previous)
+            if (!previous.target.empty())
+                tor->add_onion({previous.onion.onion, previous.onion.seed.clone(), previous.target});
     }
     tor->start();
 }

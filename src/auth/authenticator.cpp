@@ -26,6 +26,7 @@ struct Known {
     std::optional<store::AppGrant> grant;
     bool blocked = false;
     bool approved = false;
+    bool untold = false;
 };
 
 Principal principal_of(const Known& known)
@@ -39,6 +40,7 @@ Principal principal_of(const Known& known)
         p.kind = Principal::Kind::Peer;
         p.entity = credentials.peer;
         p.approved = known.approved;
+        p.untold = known.untold;
     } else if (credentials.kind == "app") {
         p.kind = Principal::Kind::AppItself;
     } else {
@@ -69,13 +71,14 @@ Result<std::optional<Known>> look_up(store::Store& store, int64_t owner, const s
         auto credentials = TRY(store::find_credentials(tx, owner, id));
         if (!credentials)
             return std::optional<Known>();
-        Known known{std::move(*credentials), {}, false, false};
+        Known known{std::move(*credentials), {}, false, false, false};
         if (known.credentials.kind == "app-auth")
             known.grant = TRY(store::find_app_grant(tx, owner, known.credentials.target_post));
         if (known.credentials.kind == "relationship") {
             auto relationship = TRY(store::find_relationship(tx, owner, known.credentials.peer));
             known.blocked = relationship && relationship->follower == "blocked";
             known.approved = relationship && relationship->follower == "approved";
+            known.untold = relationship && !relationship->knows_us_as.empty();
         }
         return std::optional<Known>(std::move(known));
     });

@@ -7,6 +7,7 @@
 #include <bivouac/model/limits.h>
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/tent/moving.h>
 
 #include <algorithm>
 
@@ -102,6 +103,8 @@ Task<Result<tent::TheirSide>> verify_initiator(Hands hands, tent::Self self, std
         co_return discovered.error().detail == "Entity mismatch!"
             ? discovered.error()
             : fail(ErrorKind::Invalid, "Discovery of entity failed!");
+    if (!discovered->moved_to.empty())
+        co_return fail(ErrorKind::Invalid, "Entity mismatch!");
     auto links = tent::links_with_rel({link_header}, rel::kCredentials);
     if (links.empty())
         co_return fail(ErrorKind::Invalid, "Expected link to credentials post!");
@@ -159,6 +162,13 @@ Task<Result<bool>> start_handshake(Hands hands, tent::Self self, std::string pee
         co_return std::move(found).error();
     }
     Discovered discovered = std::move(*found);
+    if (!discovered.moved_to.empty()) {
+        std::function<Result<bool>(store::WriteTx&)> note = [&](store::WriteTx& tx) {
+            return tent::follow_move(tx, self, discovered.meta, peer);
+        };
+        CO_TRY(noted, co_await write_to<bool>(hands.loop, hands.store, note));
+        co_return fail(noted ? ErrorKind::Unavailable : ErrorKind::Invalid, "she has another address now");
+    }
 
     // 2. The request; the target asks us back (3 to 5) before it answers, hence the long wait.
     const std::string& post_url = discovered.usable[0].post;
@@ -244,6 +254,8 @@ Task<net::HttpResponse> answer_handshake(Hands hands, Relay::InitialRequest requ
         !tent::peer_host(initial.entity))
         co_return error_response(400, "Invalid relationship post!");
 
+    if (self.current(initial.entity) != initial.entity)
+        co_return error_response(403, "Forbidden");  // left, and its successor is known
     // Somebody we blocked is refused before we talk to her, and so is a stranger too many.
     enum class Who { Known, Stranger, Blocked, TooMany };
     std::function<Result<Who>(store::WriteTx&)> ask = [&](store::WriteTx& tx) -> Result<Who> {

@@ -8,6 +8,7 @@
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/tent/relationships.h>
+#include <bivouac/tent/succession.h>
 #include <bivouac/tor/reach.h>
 
 #include <algorithm>
@@ -166,7 +167,10 @@ Result<Discovered> PeerClient::read_meta(const InResponse& response, const std::
         !version_id_verifies(json, out.meta.version.id))
         return fail(ErrorKind::Invalid, "the meta post is not valid");
     Json content = out.meta.content.empty() ? Json::object() : Json::parse(out.meta.content);
-    if (content.value("entity", Json()) != entity || out.meta.entity != entity)
+    const std::string named = content.value("entity", Json()).is_string() ? content["entity"].get<std::string>() : std::string();
+    if (named != entity && named == out.meta.entity && tent::way_from(out.meta, entity, named, clock_.now_ms()))
+        out.moved_to = named;
+    else if (named != entity || out.meta.entity != entity)
         return fail(ErrorKind::Invalid, "Entity mismatch!");
     auto servers = content.find("servers");
     if (servers == content.end())

@@ -48,6 +48,7 @@ struct Discovered {
     Post meta;
     std::string servers;  // JSON array
     std::vector<tent::ServerUrls> usable;
+    std::string moved_to;  // her address of today, when that is another one and proves it (tent/succession.h)
 };
 
 class PeerClient {
@@ -63,7 +64,7 @@ public:
     // is followed by one more try with that clock.
     Task<Result<InResponse>> request(const tent::Self& self, std::string peer, PeerRequest request);
 
-    // The meta post whose content.entity is the entity. Unavailable: nobody answers; Invalid: the answers lead nowhere.
+    // The meta post whose content.entity is the entity, or what succeeds it: see moved_to. Unavailable: nobody answers; Invalid: the answers lead nowhere.
     // All of it takes `total_ms` at most, where that is given.
     Task<Result<Discovered>> discover(const tent::Self& self, std::string entity, int64_t step_timeout_ms,
                                       int64_t total_ms = 0);

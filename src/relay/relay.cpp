@@ -12,6 +12,7 @@
 #include <bivouac/tent/catch_up.h>
 #include <bivouac/tent/delivery_failure.h>
 #include <bivouac/tent/invites.h>
+#include <bivouac/tent/moving.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
 
@@ -156,8 +157,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     bool resting = false;
     std::set<PeerId> running;
     std::set<PeerId> waiting;  // failed the last time: worth waking when they show up
-    size_t answering = 0;      // inbound handshakes
-    Strangers strangers;       // of them, those that were not known
+    // Inbound handshakes, and of them those that were not known: of each entity by herself, or one that is flooded would show
+    // who else lives here.
+    std::map<int64_t, size_t> answering;
+    std::map<int64_t, Strangers> strangers;
     int64_t patience_ms = limits::kDeliveryPatienceMs;
     struct LookedUp {
         std::string words;
@@ -193,6 +196,12 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     {
         for (auto& self : all)
             entities.emplace(self.id, std::move(self));
+    }
+
+    size_t answering_now(int64_t owner) const
+    {
+        auto found = answering.find(owner);
+        return found == answering.end() ? 0 : found->second;
     }
 
     Hands hands() { return {loop, store, peers, clock}; }
@@ -233,6 +242,10 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
             due.now = tx.now_ms();
             due.peers = TRY(store::due_peers(tx, due.now, room));
             due.next_at = TRY(store::next_due_at(tx));
+            // Of somebody's move there is more to do: some now, some at the next look.
+            for (int64_t owner : TRY(store::unfinished_moves(tx)))
+                if (TRY(store::rewrite_posts(tx, owner)))
+                    due.next_at = due.now;
             return due;
         };
         auto due = co_await self->write<Due>(ask);
@@ -308,6 +321,8 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
                 co_return co_await refuse_all(self, id, problem);
             co_return co_await wait_longer(self, id, step, problem);
         }
+        if (!step.relationship.knows_us_as.empty())
+            co_return co_await announce(self, id, step);
         Outcome outcome = Outcome::Later;
         attempts[id] = Attempt();
         attempts[id].since = clock.monotonic_ms();
@@ -373,6 +388,58 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
             if (answered || i + 1 == urls.size() || stopping || !has_proxy)
                 co_return std::move(response);
         }
+    }
+
+    // She knows us by an address that we left: before anything else she gets the meta post that says where we are now, in the
+    // name of the old one and signed as usual (section 1.6).
+    Task<bool> announce(const tent::Self& self, const PeerId& id, const Step& step)
+    {
+        Failure problem;
+        auto servers = servers_of(step.relationship);
+        if (!servers.ok()) {
+            problem.problem = servers.error().detail;
+            problem.reason = tent::FailureReason::DiscoveryFailed;
+            co_return co_await wait_longer(self, id, step, problem);
+        }
+        const std::string known_as = step.relationship.knows_us_as;
+        std::function<Result<std::optional<Post>>(store::WriteTx&)> load =
+            [&](store::WriteTx& tx) -> Result<std::optional<Post>> {
+            const Viewer reader{Viewer::Kind::Peer, {}, id.second, {}, false};
+            return store::load_post(tx, self.id, self.entity, kMetaPostId, "", reader);
+        };
+        auto meta = co_await write<std::optional<Post>>(load);
+        if (!meta.ok() || !*meta)
+            co_return false;
+        const Post told = tent::announcement(**meta, self.entity, known_as);
+        PeerRequest put;
+        put.method = "PUT";
+        std::vector<std::string> urls;
+        for (const auto& server : *servers)
+            urls.push_back(tent::expand_template(server.post, {{"entity", known_as}, {"post", told.id}}));
+        put.content_type = std::string(mime::kPost) + "; type=\"" + told.type + "\"; rel=\"" + rel::kNotification + "\"";
+        put.body = write_post(told, Audience::peer(id.second));
+        put.key = Key(step.relationship.their_hawk_id, step.relationship.their_hawk_key);
+        put.timeout_ms = limits::kPeerRequestMs;
+        auto response = co_await request_any(self, id, put, std::move(urls));
+        if (!response.ok()) {
+            problem.problem = response.error().detail;
+            problem.reason = tent::FailureReason::Unreachable;
+            co_return co_await wait_longer(self, id, step, problem);
+        }
+        const Outcome outcome = outcome_of(response->status);
+        if (outcome == Outcome::Later) {
+            problem.problem = "answered " + std::to_string(response->status);
+            co_return co_await wait_longer(self, id, step, problem);
+        }
+        std::function<Result<bool>(store::WriteTx&)> record = [&](store::WriteTx& tx) -> Result<bool> {
+            TRY(store::peer_knows_us(tx, self.id, id.second));
+            // A server that knows nothing of moves meets somebody new.
+            if (outcome != Outcome::Done)
+                TRY(tent::meet_anew(tx, self, id.second));
+            return true;
+        };
+        auto recorded = co_await write<bool>(record);
+        co_return recorded.ok();
     }
 
     Task<Outcome> deliver(const tent::Self& self, const PeerId& id, Step& step, Failure& problem)
@@ -638,8 +705,9 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
     static Task<void> answer(std::shared_ptr<Impl> impl, PeerId id, InitialRequest request,
                              std::function<void(net::HttpResponse)> respond)
     {
-        net::HttpResponse response = co_await answer_handshake(impl->hands(), std::move(request), impl->strangers);
-        --impl->answering;
+        net::HttpResponse response = co_await answer_handshake(impl->hands(), std::move(request), impl->strangers[id.first]);
+        if (--impl->answering[id.first] == 0)
+            impl->answering.erase(id.first);
         impl->answering_peers.erase(id);
         respond(std::move(response));
         impl->pump();
@@ -775,7 +843,7 @@ struct Relay::Impl : std::enable_shared_from_this<Relay::Impl> {
 
     void check_stopped()
     {
-        if (!stopping || !stopped || pumping || apps->busy() || proxy->busy() || !running.empty() || answering > 0 || helloing > 0)
+        if (!stopping || !stopped || pumping || apps->busy() || proxy->busy() || !running.empty() || !answering.empty() || helloing > 0)
             return;
         abort_timer.cancel();
         look_timer.cancel();
@@ -874,7 +942,7 @@ void Relay::peer_seen(int64_t owner, std::string peer)
 void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpResponse)> respond)
 {
     PeerId id{request.self.id, request.url_entity};
-    bool busy = impl_->stopping || !impl_->has_proxy || impl_->answering >= limits::kInboundHandshakes + limits::kInboundHandshakesOfKnown;
+    bool busy = impl_->stopping || !impl_->has_proxy || impl_->answering_now(id.first) >= limits::kInboundHandshakes + limits::kInboundHandshakesOfKnown;
     if (busy || !impl_->answering_peers.insert(id).second) {
         net::HttpResponse response;
         response.status = busy ? 503 : 429;
@@ -883,7 +951,7 @@ void Relay::answer_initial(InitialRequest request, std::function<void(net::HttpR
         respond(std::move(response));
         return;
     }
-    ++impl_->answering;
+    ++impl_->answering[id.first];
     spawn(Impl::answer(impl_, id, std::move(request), std::move(respond)));
 }
 

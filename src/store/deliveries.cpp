@@ -21,6 +21,15 @@ Result<void> enqueue_delivery(WriteTx& tx, int64_t owner, std::string_view peer,
         .run();
 }
 
+Result<void> deliver_again(WriteTx& tx, int64_t owner, std::string_view peer, int64_t version_row)
+{
+    TRY(enqueue_delivery(tx, owner, peer, version_row, Order::InTurn));
+    auto again = tx.prepare(R"(
+        UPDATE deliveries SET state = 'waiting', tries = 0, ended_at = 0, problem = '', told = 0
+        WHERE owner = :owner AND version = :version AND peer = (SELECT id FROM names WHERE entity = :peer))");
+    return again.bind(":owner", owner).bind(":version", version_row).bind(":peer", peer).run();
+}
+
 Result<std::vector<DuePeer>> due_peers(ReadTx& tx, int64_t now_ms, int64_t limit)
 {
     std::vector<DuePeer> out;

@@ -24,6 +24,7 @@ constexpr int kCacheKib = 8 << 10;
 const std::map<std::pair<std::string, std::string>, std::string> kUnsaid = {
     {{"versions", "owner"}, "entities"}, {{"versions", "author"}, "names"},
     {{"mentions", "owner"}, "entities"}, {{"posts", "newest"}, "versions"},
+    {{"moves", "rewritten"}, "versions"}, {{"moves", "rewrite_to"}, "versions"},
 };
 
 struct Column {

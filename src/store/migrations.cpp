@@ -22,6 +22,7 @@ const char* const kMigrations[] = {
 #include "sql_0011_restorations.h"
 #include "sql_0012_newest.h"
 #include "sql_0013_hosting.h"
+#include "sql_0014_moves.h"
 };
 
 }  // namespace

@@ -292,6 +292,11 @@ Result<std::optional<PostText>> read_text(Statement& select, int64_t version_row
 
 }  // namespace
 
+Result<void> order_versions(WriteTx& tx, int64_t post_row)
+{
+    return mark_latest(tx, post_row);
+}
+
 Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post)
 {
     TypeUri type = TRY(parse_type(post.type));

@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kColumns =
     "r.owner, n.entity, r.state, r.our_post, r.our_hawk_id, r.their_post, r.their_hawk_id, r.their_hawk_key, "
     "r.servers, r.follower, r.follower_since, r.following, r.following_post, r.tries, r.next_try_at, "
-    "r.last_problem, r.note, r.first_seen, r.verified_at, r.before_block";
+    "r.last_problem, r.note, r.first_seen, r.verified_at, r.before_block, r.knows_us_as, r.moved_from, r.moved_at";
 
 Relationship row_of(const Statement& s)
 {
@@ -34,6 +34,9 @@ Relationship row_of(const Statement& s)
     r.first_seen = s.integer(17);
     r.verified_at = s.integer(18);
     r.before_block = s.text(19);
+    r.knows_us_as = s.text(20);
+    r.moved_from = s.text(21);
+    r.moved_at = s.integer(22);
     return r;
 }
 

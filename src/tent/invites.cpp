@@ -199,8 +199,17 @@ Result<std::optional<Admission>> redeem_invite(store::WriteTx& tx, const Self& s
     const size_t dot = proof.find('.');
     auto invite = TRY(find_row(tx, self, std::string_view(proof).substr(0, dot)));
     // The same work whether there is such an invite or not.
-    const std::string right = mac_of(invite ? invite->key : Row().key, self.entity, asker.peer);
-    const bool proved = dot != std::string::npos && equal_constant_time(std::string_view(proof).substr(dot + 1), right);
+    bool proved = false;
+    auto try_address = [&](const std::string& inviter) {
+        const std::string right = mac_of(invite ? invite->key : Row().key, inviter, asker.peer);
+        if (dot != std::string::npos && equal_constant_time(std::string_view(proof).substr(dot + 1), right))
+            proved = true;
+    };
+    try_address(self.entity);
+    // Links from before we moved name the address of then.
+    for (const auto& [from, to] : self.moves->all())
+        if (self.current(to) == self.entity)
+            try_address(from);
     if (!invite || !proved || invite->revoked_at != 0 || invite->expires_at <= tx.now_ms() || kept_out_since(asker, *invite))
         return nothing;
     if (!TRY(has_used(tx, invite->id, asker.peer))) {

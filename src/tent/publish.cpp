@@ -12,6 +12,7 @@
 #include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
+#include <bivouac/tent/succession.h>
 
 #include <algorithm>
 #include <set>
@@ -104,6 +105,11 @@ Result<Post> publish(store::WriteTx& tx, const Self& self, Post post, Deliver de
             return fail(ErrorKind::Internal, "a version without a body");
         post.published_at = current->published_at;
         post.received_at = current->received_at;
+        // What proves a former address stays with the newest version (tent/succession.h).
+        if (post.id == kMetaPostId)
+            if (Json proofs = successions_in(current->version.message);
+                !proofs.empty() && successions_in(post.version.message).empty())
+                post.version.message = with_successions(post.version.message, proofs);
         // Later than the one before, also when both were made within one millisecond.
         post.version.received_at = std::max(tx.now_ms(), current->version.received_at + 1);
         if (post.version.published_at == 0)

@@ -14,6 +14,7 @@
 #include <bivouac/store/strangers.h>
 #include <bivouac/tent/follow_message.h>
 #include <bivouac/tent/invites.h>
+#include <bivouac/tent/moving.h>
 #include <bivouac/tent/notifications.h>
 #include <bivouac/tent/receive.h>
 #include <bivouac/tent/relationships.h>
@@ -117,12 +118,17 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
     return {};
 }
 
-Result<void> on_meta(store::WriteTx& tx, const Post& post, store::Relationship& peer)
+Result<void> on_meta(store::WriteTx& tx, const Self& self, const Post& post, store::Relationship& peer)
 {
     Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
-    // A move to another entity is announced differently (section 1.6); until then the entity must stay.
-    if (content.value("entity", Json()) != post.entity)
-        return fail(ErrorKind::Invalid, "Entity mismatch!");
+    if (content.value("entity", Json()) != post.entity) {
+        // Section 1.6: signed by the keys of the relationship, as everything here, and by both addresses.
+        auto moved = follow_move(tx, self, post, post.entity);
+        if (moved.ok() && *moved)
+            return {};
+        return moved.ok() || moved.error().kind == ErrorKind::Forbidden ? fail(ErrorKind::Invalid, "Entity mismatch!")
+                                                                        : std::move(moved).error();
+    }
     auto servers = content.find("servers");
     if (servers == content.end() || !servers->is_array())
         return fail(ErrorKind::Invalid, "Invalid Attributes: /content/servers is required");
@@ -163,7 +169,8 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         post.entity = url_entity;  // the Go client sends neither (section 7.5)
     if (post.id.empty())
         post.id = url_post;
-    if (post.entity != peer || url_entity != peer || post.id != url_post)
+    // A peer that has moved may have been told us by its old address, or be told so now.
+    if (self.current(post.entity) != peer || self.current(url_entity) != peer || post.id != url_post)
         return fail(ErrorKind::Forbidden, "not the entity behind these credentials");
     const std::string base = TRY(parse_type(post.type)).base;
     if (base == type::kCredentialsBase || base == type::kAppBase || base == type::kAppAuthBase)
@@ -186,6 +193,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
         if (post.published_at == 0 || post.version.published_at == 0)
             return fail(ErrorKind::Invalid, "Invalid Attributes: /published_at is required");
     }
+    bring_up_to_date(self, post);
     // Who else may read it is her business; we only know that it is not public (section 2.3).
     post.permissions.entities.clear();
     post.permissions.groups.clear();
@@ -236,7 +244,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
     else if (base == type::kSubscriptionBase)
         TRY(on_subscription(tx, self, post, relationship));
     else if (base == type::kMetaBase && !late)
-        TRY(on_meta(tx, post, relationship));
+        TRY(on_meta(tx, self, post, relationship));
     else if (base == type::kRelationshipBase)
         TRY(on_relationship(tx, self, post, relationship));
     if (wanted) {

@@ -11,6 +11,7 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/store/strangers.h>
 #include <bivouac/tent/groups.h>
+#include <bivouac/tent/moving.h>
 #include <bivouac/tent/notifications.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
@@ -195,6 +196,11 @@ Result<std::string> peer_entity(std::string_view text)
     return entity;
 }
 
+Result<std::string> peer_entity(const Self& self, std::string_view text)
+{
+    return self.current(TRY(peer_entity(text)));
+}
+
 Result<store::Relationship> follow(store::WriteTx& tx, const Self& self, const std::string& entity,
                                    const FollowMessage& message)
 {
@@ -286,6 +292,24 @@ Result<void> end_relationship(store::WriteTx& tx, const Self& self, store::Relat
         gone->clear();
     TRY(store::save_relationship(tx, relationship));
     return store::drop_deliveries(tx, self.id, relationship.peer);
+}
+
+Result<void> meet_anew(store::WriteTx& tx, const Self& self, const std::string& peer)
+{
+    auto relationship = TRY(relationship_with(tx, self, peer));
+    relationship.state = "none";
+    for (std::string* gone : {&relationship.our_post, &relationship.our_hawk_id, &relationship.their_post,
+                              &relationship.their_hawk_id, &relationship.their_hawk_key})
+        gone->clear();
+    if (!relationship.following.empty() && relationship.following != "refused")
+        relationship.following = "connecting";
+    TRY(store::save_relationship(tx, relationship));
+    for (const auto& subscription : TRY(store::subscriptions_of(tx, self.id, self.entity, peer))) {
+        const int64_t row = TRY(store::find_version(tx, self.id, self.entity, subscription.post, ""));
+        if (row != 0)
+            TRY(store::deliver_again(tx, self.id, peer, row));
+    }
+    return {};
 }
 
 Result<void> relationship_deleted(store::WriteTx& tx, const Self& self, const Post& post)
@@ -519,6 +543,9 @@ Result<int64_t> deny_all(store::WriteTx& tx, const Self& self)
 
 Result<OurSide> accept(store::WriteTx& tx, const Self& self, const TheirSide& theirs)
 {
+    if (self.current(theirs.entity) != theirs.entity)
+        return fail(ErrorKind::Forbidden, "an address that was left");
+    TRY(follow_moves(tx, self, theirs.meta));
     const bool known = TRY(store::find_relationship(tx, self.id, theirs.entity)).has_value();
     auto relationship = TRY(relationship_with(tx, self, theirs.entity));
     if (relationship.follower == "blocked")
@@ -550,6 +577,7 @@ Result<OurSide> accept(store::WriteTx& tx, const Self& self, const TheirSide& th
 
 Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& theirs)
 {
+    TRY(follow_moves(tx, self, theirs.meta));
     auto relationship = TRY(relationship_with(tx, self, theirs.entity));
     TRY(store_theirs(tx, self, theirs));
     const bool crossed = relationship.state == "active";  // they were faster with a handshake of their own
@@ -558,6 +586,10 @@ Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& the
     TRY(publish_relationship(tx, self, relationship, type::kRelationship, store::Order::Ahead));
     if (crossed)
         return {};
+    // Who lost what she knew of us, or knows us by another address, learns again that we follow her.
+    for (const auto& subscription : TRY(store::subscriptions_of(tx, self.id, self.entity, theirs.entity)))
+        if (const int64_t row = TRY(store::find_version(tx, self.id, self.entity, subscription.post, "")); row != 0)
+            TRY(store::deliver_again(tx, self.id, theirs.entity, row));
     return subscribe_to_meta(tx, self, theirs.entity);
 }
 

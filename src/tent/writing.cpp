@@ -84,7 +84,13 @@ Result<void> check_meta(const Self& self, const Post& current, Post& draft)
         seal_meta(self, draft);
     Json before = content_of(current);
     Json after = content_of(draft);
-    for (const char* fixed : {"entity", "servers"})
+    // What proves a former address stays, also when an app that does not know it leaves it out.
+    for (const char* kept : {"previous_entities"})
+        if (before.contains(kept) && !after.contains(kept)) {
+            after[kept] = before[kept];
+            draft.content = after.dump();
+        }
+    for (const char* fixed : {"entity", "servers", "previous_entities"})
         if (before.value(fixed, Json()) != after.value(fixed, Json()))
             return fail(ErrorKind::Invalid, std::string("Invalid Attributes: /content/") + fixed +
                                                 " cannot be changed by an app");

@@ -88,7 +88,7 @@ public:
     void allow_large_bodies(const std::string& hawk_id);
 
     // Takes one from the strangers' share; false when it is used up.
-    bool admit_stranger();
+    bool admit_stranger(int64_t owner);
 
     void handle(net::HttpRequest request, Responder respond);
     // A request whose site is known: handle()'s second half, and each part of a batch.
@@ -99,8 +99,11 @@ private:
     Settings settings_;
     std::unique_ptr<Services> services_;
     mutable std::mutex mutex_;  // all that follows
-    int stranger_tokens_ = 0;
-    int64_t stranger_refill_at_ = 0;  // monotonic ms
+    struct Tokens {
+        int left = 0;
+        int64_t refill_at = 0;  // monotonic ms
+    };
+    std::map<int64_t, Tokens> strangers_;  // by owner
     std::map<int, std::shared_ptr<const Site>> sites_;
     std::set<std::string, std::less<>> large_ids_;
 };

@@ -35,6 +35,10 @@ Result<std::string> add_entity(store::Store& store, const std::string& name, sto
 // All of hers goes. NotFound; Conflict: she is the last one.
 Result<void> remove_entity(store::Store& store, const std::string& name);
 Result<std::vector<Housed>> list_entities(store::Store& store);
+// A new address, the old one served for so long; everybody who follows or is followed is told (tent/moving.h). The whole is
+// one transaction. Gives the new address.
+Result<std::string> move_to_new_address(store::Store& store, const std::string& name, int64_t serve_old_ms,
+                                        const std::function<void(int64_t, int64_t)>& progress = {});
 // 0: no limit. NotFound.
 Result<void> set_entity_quota(store::Store& store, const std::string& name, int64_t most_posts, int64_t most_bytes);
 

@@ -28,6 +28,7 @@ struct Principal {
     std::string app_name;
     std::string app_url;
     bool approved = false;  // Peer: a follower whom the owner approved
+    bool untold = false;    // Peer: it knows us by an address that we left
     bool shut_out = false;  // the door is sealed, and this is nobody for whom it opens
 
     bool full() const { return kind == Kind::Owner || kind == Kind::App; }

@@ -15,6 +15,8 @@ namespace bivouac::store {
 enum class Order { InTurn, Ahead };  // Ahead: before everything in turn (the end of a handshake)
 Result<void> enqueue_delivery(WriteTx& tx, int64_t owner, std::string_view peer, int64_t version_row,
                               Order order = Order::InTurn);
+// Whatever became of it before.
+Result<void> deliver_again(WriteTx& tx, int64_t owner, std::string_view peer, int64_t version_row);
 
 struct DuePeer {
     int64_t owner = 0;

@@ -19,6 +19,9 @@ namespace bivouac::store {
 // Conflict when that version is there already.
 Result<int64_t> insert_version(WriteTx& tx, int64_t owner, const Post& post);
 
+// Which versions of a post feeds can show, found anew after its versions came or went otherwise than by these functions.
+Result<void> order_versions(WriteTx& tx, int64_t post_row);
+
 // The row of a version; 0 when unknown. An empty version_id: the latest.
 Result<int64_t> find_version(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
                              std::string_view version_id);

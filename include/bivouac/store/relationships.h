@@ -31,6 +31,10 @@ struct Relationship {
     int64_t first_seen = 0;       // set once, when the row is made
     int64_t verified_at = 0;      // when the owner said that she compared the safety phrase; 0: never
     std::string before_block;     // follower, as it was
+    // Of moves (store/moves.h); save_relationship leaves them as they are.
+    std::string knows_us_as;      // the address by which she knows us; empty: our present one
+    std::string moved_from;       // her address before her last move
+    int64_t moved_at = 0;         // when we learned of it
 };
 
 Result<std::optional<Relationship>> find_relationship(ReadTx& tx, int64_t owner, std::string_view peer);

@@ -19,6 +19,8 @@ namespace bivouac::tent {
 // What a person typed or an app sent, as the entity URL we use: "http://<56>.onion", a missing scheme added,
 // one trailing slash removed, lower case. Invalid when it is not a v3 onion.
 Result<std::string> peer_entity(std::string_view text);
+// The same, and her address of today where we know that she has moved.
+Result<std::string> peer_entity(const Self& self, std::string_view text);
 // Host of a peer entity ("<56>.onion"); nullopt when we may not talk to it.
 std::optional<std::string> peer_host(std::string_view entity);
 
@@ -40,6 +42,9 @@ Result<void> subscription_deleted(store::WriteTx& tx, const Self& self, const Po
 Result<void> relationship_deleted(store::WriteTx& tx, const Self& self, const Post& post);
 // What is left to say finds its way by a new handshake.
 Result<void> end_relationship(store::WriteTx& tx, const Self& self, store::Relationship relationship);
+// A peer that no longer goes by the keys of the relationship: a new handshake, and our wishes to follow once more; what waits
+// for her stays.
+Result<void> meet_anew(store::WriteTx& tx, const Self& self, const std::string& peer);
 // Readers who are named in the permissions and whom we have no relationship with yet get one, so that they can come
 // and read (section 7.5).
 Result<void> introduce_to_readers(store::WriteTx& tx, const Self& self, const Post& post);
