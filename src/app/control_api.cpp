@@ -12,6 +12,7 @@
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/deliveries.h>
 #include <bivouac/store/entities.h>
+#include <bivouac/store/moves.h>
 #include <bivouac/store/outages.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
@@ -217,13 +218,22 @@ Result<Json> ControlApi::status()
         int64_t approved = 0;
         store::StrangersToday strangers;
         std::optional<store::Restored> restored;
+        Json moved = Json::array();     // people, lately
+        Json previous = Json::array();  // addresses of hers that are still served
     };
     Counts counts = TRY(store_.read([&](store::ReadTx& tx) -> Result<Counts> {
-        return Counts{TRY(store::count_outbox(tx, self_.id)),
+        constexpr int64_t kLatelyMs = int64_t(30) * 24 * 3'600'000;
+        Counts out{TRY(store::count_outbox(tx, self_.id)),
                       TRY(store::count_followers(tx, self_.id, "pending")),
                       TRY(store::count_followers(tx, self_.id, "approved")),
                       TRY(store::strangers_today(tx, self_.id)),
-                      TRY(store::unconfirmed_restoration(tx))};
+                      TRY(store::unconfirmed_restoration(tx)), Json::array(), Json::array()};
+        for (const auto& r : TRY(store::moved_since(tx, self_.id, tx.now_ms() - kLatelyMs)))
+            out.moved.push_back({{"from", r.moved_from}, {"to", r.peer}, {"noticed_at", r.moved_at}});
+        for (const auto& one : TRY(store::previous_onions(tx)))
+            if (one.owner == self_.id)
+                out.previous.push_back({{"onion", one.onion + ".onion"}, {"until", one.until}});
+        return out;
     }));
     const Status status = board_.get();
     Json out = {
@@ -258,6 +268,8 @@ Result<Json> ControlApi::status()
                               {"posts", strangers.posts},
                               {"bytes", strangers.bytes},
                               {"refused", tent::strangers_are_refused(strangers, counts.pending)}};
+    out["moved"] = counts.moved;
+    out["previous"] = counts.previous;
     if (counts.restored)
         out["restored"] = {{"at", counts.restored->restored_at}, {"backup_of", counts.restored->made_at}};
     out["tor"]["proof_of_work"] = status.tor.pow;

@@ -35,6 +35,13 @@ const char* words_for_following(const std::string& state)
     return "approved";
 }
 
+void print_move(const Json& person)
+{
+    if (person.contains("moved"))
+        print("  was " + printable(person["moved"]["from"].get<std::string>()) + " until " +
+              local_time(person["moved"]["noticed_at"].get<int64_t>()) + "; both addresses signed the move");
+}
+
 void print_follower(const Json& f)
 {
     const std::string name = f.value("name", std::string());
@@ -47,6 +54,7 @@ void print_follower(const Json& f)
         print("  safety phrase: " + f["safety_phrase"].get<std::string>() +
               (f["verified_at"].is_null() ? "  (not compared yet)"
                                           : "  (compared " + local_time(f["verified_at"].get<int64_t>()) + ")"));
+    print_move(f);
     std::string groups;
     for (const auto& group : f["groups"])
         groups += (groups.empty() ? "" : ", ") + group.get<std::string>();
@@ -216,6 +224,7 @@ void add_following(CLI::App& app, Context& context)
                     print("  last try: " + printable(f["problem"].get<std::string>()));
                 print("  safety phrase: " + f["safety_phrase"].get<std::string>() +
                       (f["verified_at"].is_null() ? "  (not compared yet)" : "  (compared)"));
+                print_move(f);
                 if (f["caught_up_at"].is_number())
                     print("  nothing missed as of " + local_time(f["caught_up_at"].get<int64_t>()));
             }

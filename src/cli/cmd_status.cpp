@@ -76,11 +76,16 @@ void print_status(const Json& s)
         return;
     }
     const Json& tor = s["tor"];
+    for (const auto& move : s["moved"])
+        print("moved       " + printable(move["from"].get<std::string>()) + "\n         is " + printable(move["to"].get<std::string>()) +
+              " since " + local_time(move["noticed_at"].get<int64_t>()));
     if (s.contains("restored"))
         print("RESTORED    from the backup of " + local_time(s["restored"]["backup_of"].get<int64_t>()) +
               ". The node that it was made from must not run any more: two of one address take each other's\n"
               "            posts away. There: bivouac panic, or never start it again. Then here: bivouac restore --other-is-gone");
     print("address     " + s["entity"].get<std::string>());
+    for (const auto& one : s["previous"])
+        print("            also answers at http://" + one["onion"].get<std::string>() + " until " + local_time(one["until"].get<int64_t>()));
     if (tor.value("mode", "") == "none")
         print("tor         off (--no-tor): deliveries wait");
     else

@@ -110,6 +110,18 @@ Result<std::vector<Relationship>> list_relationships(ReadTx& tx, int64_t owner)
     return out;
 }
 
+Result<std::vector<Relationship>> moved_since(ReadTx& tx, int64_t owner, int64_t since_ms)
+{
+    std::vector<Relationship> out;
+    auto select = tx.prepare(std::string("SELECT ") + kColumns +
+                             " FROM relationships r JOIN names n ON n.id = r.peer"
+                             " WHERE r.owner = :owner AND r.moved_at > :since AND r.follower <> 'blocked' ORDER BY r.moved_at");
+    select.bind(":owner", owner).bind(":since", since_ms);
+    while (TRY(select.step()))
+        out.push_back(row_of(select));
+    return out;
+}
+
 Result<bool> anybody_blocked(ReadTx& tx, int64_t owner)
 {
     auto select = tx.prepare("SELECT 1 FROM relationships WHERE owner = :owner AND follower = 'blocked' LIMIT 1");

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A new address, with followers (section 1.6 of the protocol): who is told, what stays as it was, what is refused."""
+"""A new address, with followers (section 1.6): who is told, what stays as it was, what is refused."""
 import json
 import os
 import random

@@ -41,6 +41,8 @@ Result<std::optional<Relationship>> find_relationship(ReadTx& tx, int64_t owner,
 // Inserts or replaces all members.
 Result<void> save_relationship(WriteTx& tx, const Relationship& relationship);
 Result<std::vector<Relationship>> list_relationships(ReadTx& tx, int64_t owner);
+// Those of whose moves we learned since then, without the blocked.
+Result<std::vector<Relationship>> moved_since(ReadTx& tx, int64_t owner, int64_t since_ms);
 // Is anybody blocked? Asked for each feed, so an index answers it.
 Result<bool> anybody_blocked(ReadTx& tx, int64_t owner);
 Result<int64_t> count_followers(ReadTx& tx, int64_t owner, std::string_view state);
