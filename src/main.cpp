@@ -35,10 +35,10 @@ Result<void> choose_entity(const Context& context)
 {
     if (!context.as.empty())
         TRY(app::check_entity_name(context.as));
-    Secret owner;
+    std::function<Result<Secret>()> ask;
     if (!context.owner_passphrase_file.empty())
-        owner = TRY(read_passphrase(context.owner_passphrase_file, Ask::Once, "Passphrase of the entity's owner: "));
-    speak_as(context.as, std::move(owner));
+        ask = [&context] { return read_passphrase(context.owner_passphrase_file, Ask::Once, "Passphrase of the entity's owner: "); };
+    speak_as(context.as, std::move(ask));
     return {};
 }
 
@@ -61,7 +61,7 @@ int main(int argc, char** argv)
     for (auto add : {cli::add_init, cli::add_passphrase, cli::add_run, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
                      cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
                      cli::add_following, cli::add_catch_up, cli::add_door, cli::add_group, cli::add_invite, cli::add_audience,
-                     cli::add_deliveries, cli::add_stop, cli::add_lock, cli::add_unlock, cli::add_panic, cli::add_backup, cli::add_restore, cli::add_export, cli::add_entity, cli::add_move, cli::add_app, cli::add_onion_key})
+                     cli::add_deliveries, cli::add_stop, cli::add_lock, cli::add_unlock, cli::add_panic, cli::add_backup, cli::add_restore, cli::add_export, cli::add_import, cli::add_entity, cli::add_move, cli::add_app, cli::add_onion_key})
         add(app, context);
 #ifdef BIVOUAC_CONFORMANCE
     cli::add_conformance_server(app, context);

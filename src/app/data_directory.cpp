@@ -8,6 +8,8 @@
 #include <bivouac/tent/relationships.h>
 #include <bivouac/tor/onion_address.h>
 
+#include "node_copy.h"
+
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -156,6 +158,7 @@ Result<OpenedData> open_data_directory(const std::string& directory, const Secre
 {
     FileLock lock = TRY(lock_data_directory(directory));
     auto store = TRY(open_store(directory, passphrase));
+    NodeCopy::clean(directory);
     return OpenedData{std::move(lock), std::move(store)};
 }
 

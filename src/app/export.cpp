@@ -257,6 +257,7 @@ Result<ExportFacts> export_node(const std::string& directory, const Secret& pass
         run.facts.entity = entity->entity;
         const Json about = {{"format", 1},
                             {"entity", run.facts.entity},
+                            {"followers_group", entity->followers_group},
                             {"made_at", run.now},
                             {"only_public", filter.only_public},
                             {"without", filter.without},

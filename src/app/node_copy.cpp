@@ -24,6 +24,16 @@ Result<std::unique_ptr<NodeCopy>> NodeCopy::make(const std::string& directory, c
     return copy;
 }
 
+void NodeCopy::clean(const std::string& directory)
+{
+    const std::string database = DataPaths::in(directory).database;
+    auto lock = FileLock::acquire(directory + "/backup.lock");
+    for (const char* name : {".backup", ".backup.alone", ".adopted"})
+        if (lock.ok() || std::string_view(name) == ".adopted")
+            for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+                std::remove((database + name + suffix).c_str());
+}
+
 NodeCopy::~NodeCopy()
 {
     remove();

@@ -18,6 +18,8 @@ public:
     static Result<std::unique_ptr<NodeCopy>> make(const std::string& directory, const Secret& passphrase,
                                                   const store::Progress& progress);
     ~NodeCopy();
+    // What a process that was killed has left in the directory; by whoever has locked it.
+    static void clean(const std::string& directory);
     NodeCopy(const NodeCopy&) = delete;
     NodeCopy& operator=(const NodeCopy&) = delete;
 

@@ -46,6 +46,7 @@ void add_stop(CLI::App& app, Context& context);
 void add_lock(CLI::App& app, Context& context);
 void add_unlock(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
+void add_import(CLI::App& app, Context& context);
 void add_move(CLI::App& app, Context& context);
 void add_entity(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);

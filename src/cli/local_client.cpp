@@ -2,6 +2,7 @@
 #include "local_client.h"
 
 #include <memory>
+#include <utility>
 
 #include <bivouac/app/config.h>
 #include <bivouac/app/node.h>
@@ -18,6 +19,7 @@ namespace {
 
 struct Speaker {
     std::string name;
+    std::function<Result<Secret>()> ask;
     Secret owner;
 };
 Speaker& speaker()
@@ -111,6 +113,8 @@ public:
         request.header("Expect:");
         if (!speaker().name.empty())
             request.header(std::string(app::kAsHeader) + ": " + speaker().name);
+        if (speaker().ask)
+            speaker().owner = TRY(std::exchange(speaker().ask, nullptr)());
         if (!speaker().owner.empty()) {
             std::string line = std::string(app::kOwnerHeader) + ": " + to_base64(speaker().owner.view());
             request.header(line);
@@ -198,10 +202,10 @@ Result<Json> json_of(Result<std::string> answer)
 
 }  // namespace
 
-void speak_as(const std::string& name, Secret owner_passphrase)
+void speak_as(const std::string& name, std::function<Result<Secret>()> owner_passphrase)
 {
     speaker().name = name;
-    speaker().owner = std::move(owner_passphrase);
+    speaker().ask = std::move(owner_passphrase);
 }
 
 Result<Json> call_node(const std::string& data_directory, const std::string& method, const std::string& target,

@@ -19,9 +19,9 @@ struct UploadFile {
     std::string content_type;
 };
 
-// In whose name all further requests are: an entity of the node ("": the first), and the passphrase of her owner (empty:
-// none), which is wiped at the end.
-void speak_as(const std::string& name, Secret owner_passphrase);
+// In whose name all further requests are: an entity of the node ("": the first), and where the passphrase of her owner comes
+// from, which is asked for with the first request and wiped at the end.
+void speak_as(const std::string& name, std::function<Result<Secret>()> owner_passphrase);
 
 // The answer's JSON; an error of the node comes back as an Error with its words.
 // NotFound when no node is running on that data directory.

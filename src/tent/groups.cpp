@@ -66,7 +66,7 @@ Result<void> check_groups(store::ReadTx& tx, const Self& self, const Post& post)
 Result<void> member_stored(store::WriteTx& tx, const Self& self, const Post& post)
 {
     Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
-    std::string member = TRY(string_member(content, "entity"));
+    const std::string member = self.current(TRY(string_member(content, "entity")));
     std::string group;
     for (const auto& mention : post.mentions)
         if (post.mention_entity(mention) == self.entity && !mention.post.empty() && group.empty() &&

@@ -105,7 +105,8 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
             peer.note = note;
             TRY(store::save_relationship(tx, peer));
         }
-        return {};
+        // Approved before she asked (by an import, or by an earlier wish): she does not know it yet.
+        return peer.follower == "approved" ? confirm_follower(tx, self, peer) : Result<void>();
     }
     if (TRY(store::count_followers(tx, self.id, "pending")) >= limits::kPendingFollowers)
         return fail(ErrorKind::TooMany, "too many wait to be approved");

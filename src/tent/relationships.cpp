@@ -386,6 +386,11 @@ Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& en
     return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber, store::Order::InTurn, Say::Again);
 }
 
+Result<void> confirm_follower(store::WriteTx& tx, const Self& self, const store::Relationship& relationship)
+{
+    return publish_relationship(tx, self, relationship, type::kRelationshipSubscriber, store::Order::InTurn, Say::Again);
+}
+
 Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity)
 {
     auto relationship = TRY(asked_to_follow(tx, self, entity));
@@ -584,6 +589,9 @@ Result<void> complete(store::WriteTx& tx, const Self& self, const TheirSide& the
     take_theirs(relationship, theirs);
     TRY(store::save_relationship(tx, relationship));
     TRY(publish_relationship(tx, self, relationship, type::kRelationship, store::Order::Ahead));
+    // As in accept(): what we have decided about her holds by the new keys, too.
+    if (relationship.follower == "approved")
+        TRY(publish_relationship(tx, self, relationship, type::kRelationshipSubscriber));
     if (crossed)
         return {};
     // Who lost what she knew of us, or knows us by another address, learns again that we follow her.

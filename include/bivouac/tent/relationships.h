@@ -55,6 +55,8 @@ Result<void> introduce_to_readers(store::WriteTx& tx, const Self& self, const Po
 // Into these groups as well (ids of group posts).
 Result<void> approve(store::WriteTx& tx, const Self& self, const std::string& entity,
                      const std::vector<std::string>& groups = {});
+// Says once more to an approved follower that she is one.
+Result<void> confirm_follower(store::WriteTx& tx, const Self& self, const store::Relationship& relationship);
 Result<void> deny(store::WriteTx& tx, const Self& self, const std::string& entity);
 // Whether further strangers are told to come back later: today's share is used up, or the desk is full.
 bool strangers_are_refused(const store::StrangersToday& today, int64_t pending);
