@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Backup, verification and restoring of a node with many posts and attachments: memory, and time against copying the file.
+"""Backup, export and their ways back, and a move, of a node with many posts and attachments: memory, and time against copying the file.
 
   python3 tests/bench/backup.py [--build DIR] [--posts 100000] [--files 150] [--json FILE]
 
@@ -78,7 +78,15 @@ def run(build, posts, files):
         verified = measured(program, "backup", "verify", backup, "--key-file", key)
         restored = measured(program, "restore", backup, "--data", os.path.join(top, "restored"), "--key-file", key,
                             "--new-passphrase-file", words)
-        return {"posts": posts, "files": files, "mib": size / (1 << 20), "copy_seconds": floor, "backup": made, "verify": verified,
+        archive = os.path.join(top, "export.tar.zst")
+        exported = measured(program, "export", archive, "--data", data, "--passphrase-file", words)
+        empty = os.path.join(top, "empty")
+        subprocess.run([os.path.join(build, "tests/bench/bench_fill"), "--data", empty, "--posts", "0", "--passphrase", PASSPHRASE],
+                       check=True, stdout=subprocess.DEVNULL)
+        imported = measured(program, "import", archive, "--data", empty, "--passphrase-file", words)
+        again = measured(program, "import", archive, "--data", empty, "--passphrase-file", words)
+        moved = measured(program, "move", "--yes", "--data", empty, "--passphrase-file", words)
+        return {"posts": posts, "export": exported, "import": imported, "import again": again, "move": moved, "files": files, "mib": size / (1 << 20), "copy_seconds": floor, "backup": made, "verify": verified,
                 "restore": restored}
     finally:
         if node and node.process:
@@ -99,12 +107,12 @@ def main():
     print("%d posts, %d files of %d MiB: %.0f MiB; a plain copy takes %.1f s" % (
         figures["posts"], figures["files"], FILE_BYTES >> 20, figures["mib"], figures["copy_seconds"]))
     bad = 0
-    for what in ("backup", "verify", "restore"):
+    for what in ("backup", "verify", "restore", "export", "import", "import again", "move"):
         seconds, peak = figures[what]
         # Restoring measures what a new passphrase is to cost, at 256 MiB.
-        missed = what != "restore" and peak > 64
+        missed = what in ("backup", "verify", "export", "import") and peak > 64
         bad += missed
-        print("  %-8s %6.1f s, %4.1f times the copy; peak %5.1f MiB%s" % (
+        print("  %-12s %6.1f s, %4.1f times the copy; peak %5.1f MiB%s" % (
             what, seconds, seconds / figures["copy_seconds"], peak, "   goal: at most 64 MISSED" if missed else ""))
     if options.json:
         with open(options.json, "w") as file:
