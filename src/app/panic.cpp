@@ -135,7 +135,7 @@ bool is_ours(const std::string& name)
     for (const char* beginning : {"bivouac.db", "bivouac.keys"})
         if (name.starts_with(beginning))
             return true;
-    return name == "lock" || name == "keys.lock" || name == "control.sock" || name == "tor";
+    return name == "lock" || name == "keys.lock" || name == "backup.lock" || name == "control.sock" || name == "tor";
 }
 
 }  // namespace
