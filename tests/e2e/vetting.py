@@ -199,6 +199,7 @@ def test_the_ledger_says_what_reached_whom(stage):
     wait_until(lambda: [d["state"] for d in ledger(first["id"])] == ["delivered"], 20, lambda: "delivered: %r" % ledger(first["id"]))
     check(ledger(first["id"])[0]["ended_at"] >= first["published_at"], "when")
     bob.stop()
+    wait_until(lambda: bob.onion not in stage.fake.routes or not stage.fake.routes[bob.onion].published, 20, "bob's onion is down")
     second, third = alice.post("second"), alice.post("third")
     wait_until(lambda: ledger(second["id"])[0]["tries"] >= 1, 40, lambda: "tried: %r" % ledger(second["id"]))
     row = ledger(second["id"])[0]
