@@ -5,11 +5,15 @@
 
 #include <bivouac/tent/succession.h>
 
+#include <sodium.h>
+
 using namespace bivouac;
 using namespace bivouac::tent;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
+    static const int ready = sodium_init();
+    HOLDS(ready >= 0);
     static const Secret old_seed(std::string(32, 'a')), new_seed(std::string(32, 'n'));
     static const Succession real = make_succession(old_seed, new_seed, 1000, 2000);
     Post meta;
