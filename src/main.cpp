@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Finds the verb, runs it, turns its Result into an exit code and one line on standard error.
 // 0: done. 1: refused or failed. 2: wrong usage.
+#include <filesystem>
 #include <cstdio>
 
 #include <sys/stat.h>
@@ -58,7 +59,7 @@ int main(int argc, char** argv)
                  "bivouac");
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("bivouac ") + BIVOUAC_VERSION);
-    for (auto add : {cli::add_init, cli::add_passphrase, cli::add_run, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
+    for (auto add : {cli::add_init, cli::add_passphrase, cli::add_run, cli::add_open, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
                      cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
                      cli::add_following, cli::add_catch_up, cli::add_door, cli::add_group, cli::add_invite, cli::add_audience,
                      cli::add_deliveries, cli::add_stop, cli::add_lock, cli::add_unlock, cli::add_panic, cli::add_backup, cli::add_restore, cli::add_export, cli::add_import, cli::add_entity, cli::add_move, cli::add_app, cli::add_onion_key})
@@ -72,6 +73,10 @@ int main(int argc, char** argv)
         // Help and version are no mistakes; everything else is wrong usage.
         return app.exit(error) == 0 ? 0 : 2;
     }
+    // Sockets and torrc want whole paths.
+    std::error_code no_cwd;
+    if (auto whole = std::filesystem::absolute(context.data_directory, no_cwd); !no_cwd)
+        context.data_directory = whole.lexically_normal();
     while (context.data_directory.size() > 1 && context.data_directory.back() == '/')
         context.data_directory.pop_back();
     Result<void> result = cli::choose_entity(context);

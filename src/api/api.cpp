@@ -163,12 +163,21 @@ bool Api::admit_stranger(int64_t owner)
     return tokens.left > 0 && tokens.left-- > 0;
 }
 
-uint64_t Api::body_limit(int, const std::string&, const std::vector<net::Header>& headers) const
+uint64_t Api::body_limit(int listener, const std::string&, const std::vector<net::Header>& headers) const
 {
     constexpr uint64_t kSmall = limits::kJsonBodyBytes + (64u << 10);
     auto authorization = net::find_header(headers, "Authorization");
-    if (!authorization)
-        return kSmall;
+    if (!authorization) {
+        if (!hooks_.page_body_limit || !net::find_header(headers, "Cookie"))
+            return kSmall;
+        std::shared_ptr<const Site> site;
+        {
+            std::lock_guard lock(mutex_);
+            if (auto it = sites_.find(listener); it != sites_.end())
+                site = it->second;
+        }
+        return site ? std::max(kSmall, hooks_.page_body_limit(site->self.id, headers)) : kSmall;
+    }
     auto header = auth::parse_hawk_header(*authorization);
     std::lock_guard lock(mutex_);
     // The signature is checked later; the id alone is known to nobody but the app.
@@ -187,6 +196,8 @@ void Api::handle(net::HttpRequest request, Responder respond)
     // Another name than the listener's own: DNS rebinding, or somebody who tries which onions live together.
     if (!site || site->hosts.count(request.host) == 0)
         return respond(error_response(404, "Not Found"));
+    if (hooks_.page && hooks_.is_for_pages(request))
+        return hooks_.page(std::move(request), std::move(site), std::move(respond));
     serve(std::move(request), std::move(site), std::move(respond), false);
 }
 

@@ -126,39 +126,6 @@ void warnings(Html& html, const tent::AppContent& app)
 
 }  // namespace
 
-Html& Html::text(std::string_view text)
-{
-    for (size_t i = 0; i < text.size(); ++i) {
-        auto byte = static_cast<unsigned char>(text[i]);
-        auto at = [&](size_t ahead) {
-            return i + ahead < text.size() ? static_cast<unsigned char>(text[i + ahead]) : 0u;
-        };
-        // U+061C, U+200E, U+200F, U+202A..U+202E, U+2066..U+2069; U+0080..U+009F.
-        bool turns = (byte == 0xd8 && at(1) == 0x9c) || (byte == 0xc2 && at(1) < 0xa0 && at(1) >= 0x80);
-        bool turns3 = byte == 0xe2 && ((at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f ||
-                                                          (at(2) >= 0xaa && at(2) <= 0xae))) ||
-                                       (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9));
-        if (turns || turns3) {
-            out_ += "\xef\xbf\xbd";
-            i += turns3 ? 2 : 1;
-            continue;
-        }
-        switch (byte) {
-        case '&': out_ += "&amp;"; break;
-        case '<': out_ += "&lt;"; break;
-        case '>': out_ += "&gt;"; break;
-        case '"': out_ += "&quot;"; break;
-        case '\'': out_ += "&#39;"; break;
-        default:
-            if (byte == 0x7f || (byte < 0x20 && byte != '\n'))
-                out_ += "\xef\xbf\xbd";
-            else
-                out_ += static_cast<char>(byte);
-        }
-    }
-    return *this;
-}
-
 net::HttpResponse consent_page(int status, const ConsentPage& page)
 {
     const tent::AppContent& app = page.app;

@@ -7,36 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include <bivouac/html/html.h>
 #include <bivouac/net/http_message.h>
 #include <bivouac/tent/apps.h>
 
 namespace bivouac::api {
-
-// HTML under construction: markup only from literals of this program, everything else is text.
-class Html {
-public:
-    class Markup {
-    public:
-        consteval Markup(const char* literal) : text_(literal) {}
-
-    private:
-        friend class Html;
-        const char* text_;
-    };
-
-    Html& markup(Markup markup)
-    {
-        out_ += markup.text_;
-        return *this;
-    }
-    // In an element or a quoted attribute. What a browser would not show as it is written (control characters, marks
-    // that turn the direction of reading) is replaced.
-    Html& text(std::string_view text);
-    std::string take() { return std::move(out_); }
-
-private:
-    std::string out_;
-};
 
 struct ConsentPage {
     std::string action;  // where the form goes: path and query

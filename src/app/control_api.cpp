@@ -126,88 +126,102 @@ net::HttpResponse ControlApi::handle(const net::HttpRequest& request)
             return fail(ErrorKind::Invalid, "expected an object");
         return json;
     };
-    auto run = [&]() -> Result<Json> {
-        if (route == "GET /status")
-            return status();
-        if (route == "GET /outages")
-            return outages();
-        if (route == "POST /check") {
-            hooks_.check_reach();
-            return Json({{"now", system_clock().now_ms()}});
-        }
-        if (route == "POST /post")
-            return post(request, query);
-        if (route == "GET /feed")
-            return feed(query);
-        if (route == "GET /show")
-            return show(query);
-        if (route == "POST /follow")
-            return follow(TRY(body()));
-        if (route == "POST /unfollow")
-            return unfollow(TRY(body()));
-        if (route == "GET /followers")
-            return followers(query);
-        if (route == "POST /followers")
-            return decide(TRY(body()));
-        if (route == "GET /following")
-            return following();
-        if (route == "GET /catch-up")
-            return catch_ups();
-        if (route == "POST /catch-up")
-            return catch_up(TRY(body()));
-        if (route == "GET /door")
-            return door();
-        if (route == "POST /door")
-            return set_door(TRY(body()));
-        if (route == "GET /groups")
-            return groups();
-        if (route == "GET /group")
-            return group(query);
-        if (route == "POST /groups")
-            return change_group(TRY(body()));
-        if (route == "GET /invites")
-            return invites();
-        if (route == "POST /invites")
-            return change_invites(TRY(body()));
-        if (route == "GET /audience")
-            return audience(query);
-        if (route == "GET /deliveries")
-            return deliveries(query);
-        if (route == "POST /deliveries")
-            return change_deliveries(TRY(body()));
-        if (route == "POST /app")
-            return create_app(TRY(body()));
-        if (route == "GET /apps")
-            return apps();
-        if (route == "GET /app")
-            return app(query);
-        if (route == "POST /apps")
-            return decide_app(TRY(body()));
-        if (route == "POST /onion-key")
-            return onion_key();
-        if (route == "GET /entities")
-            return entities();
-        if (route == "POST /entities")
-            return change_entities(TRY(body()));
-        if (route == "POST /move")
-            return move(TRY(body()));
-        if (route == "POST /restored") {
-            TRY(store_.write([](store::WriteTx& tx) { return store::confirm_restoration(tx); }));
-            return Json({{"confirmed", true}});
-        }
-        if (route == "POST /stop") {
-            hooks_.stop();
-            return Json({{"stopping", true}});
-        }
-        return fail(ErrorKind::NotFound, "the running node does not know this; is it of another version?");
-    };
-    Result<Json> result = run();
+    Result<Json> result = route == "POST /post" ? post(request, query) : run(route, query, body);
     if (!result.ok())
         return answer(result.error());
     net::HttpResponse response;
     response.body = result->dump();
     response.with("Content-Type", "application/json");
     return response;
+}
+
+Result<Json> ControlApi::ask(const std::string& route, const std::string& query, const Json& body)
+{
+    return run(route, query, [&]() -> Result<Json> { return body; });
+}
+
+Result<Json> ControlApi::run(const std::string& route, const std::string& query, const std::function<Result<Json>()>& body)
+{
+    if (route == "GET /status")
+        return status();
+    if (route == "GET /outages")
+        return outages();
+    if (route == "POST /check") {
+        hooks_.check_reach();
+        return Json({{"now", system_clock().now_ms()}});
+    }
+    if (route == "GET /feed")
+        return feed(query);
+    if (route == "GET /show")
+        return show(query);
+    if (route == "POST /follow")
+        return follow(TRY(body()));
+    if (route == "POST /unfollow")
+        return unfollow(TRY(body()));
+    if (route == "GET /followers")
+        return followers(query);
+    if (route == "POST /followers")
+        return decide(TRY(body()));
+    if (route == "GET /following")
+        return following();
+    if (route == "GET /catch-up")
+        return catch_ups();
+    if (route == "POST /catch-up")
+        return catch_up(TRY(body()));
+    if (route == "GET /door")
+        return door();
+    if (route == "POST /door")
+        return set_door(TRY(body()));
+    if (route == "GET /groups")
+        return groups();
+    if (route == "GET /group")
+        return group(query);
+    if (route == "POST /groups")
+        return change_group(TRY(body()));
+    if (route == "GET /invites")
+        return invites();
+    if (route == "POST /invites")
+        return change_invites(TRY(body()));
+    if (route == "GET /audience")
+        return audience(query);
+    if (route == "GET /deliveries")
+        return deliveries(query);
+    if (route == "POST /deliveries")
+        return change_deliveries(TRY(body()));
+    if (route == "POST /app")
+        return create_app(TRY(body()));
+    if (route == "GET /apps")
+        return apps();
+    if (route == "GET /app")
+        return app(query);
+    if (route == "POST /apps")
+        return decide_app(TRY(body()));
+    if (route == "POST /onion-key")
+        return onion_key();
+    if (route == "GET /entities")
+        return entities();
+    if (route == "POST /entities")
+        return change_entities(TRY(body()));
+    if (route == "POST /move")
+        return move(TRY(body()));
+    if (route == "POST /restored") {
+        TRY(store_.write([](store::WriteTx& tx) { return store::confirm_restoration(tx); }));
+        return Json({{"confirmed", true}});
+    }
+    if (route == "POST /login-link") {
+        const std::string path = TRY(hooks_.login_link());
+        const std::string local = board_.get().local_api;
+        return Json({{"link", self_.entity + path}, {"local", local.empty() ? Json() : Json(local + path)}});
+    }
+    if (route == "GET /storage") {
+        const api::Storage storage = hooks_.storage();
+        return Json({{"used", storage.used}, {"available", storage.available}});
+    }
+    if (route == "POST /stop") {
+        hooks_.stop();
+        return Json({{"stopping", true}});
+    }
+    return fail(ErrorKind::NotFound, "the running node does not know this; is it of another version?");
 }
 
 Result<Json> ControlApi::status()
@@ -298,6 +312,11 @@ Result<Json> ControlApi::post(const net::HttpRequest& request, std::string_view 
     Post draft = TRY(post_from_json(upload.post));
     for (auto& attachment : upload.uploaded)
         draft.attachments.push_back(std::move(attachment));
+    return publish(std::move(draft), query);
+}
+
+Result<Json> ControlApi::publish(Post draft, std::string_view query)
+{
     TRY(check_status(draft));
     struct Made {
         Post post;

@@ -25,14 +25,21 @@ public:
         std::function<void()> begin_anew;  // entities or addresses are others now
         std::function<void()> check_reach;
         std::function<void(const std::string& hawk_id)> app_created;
+        std::function<Result<std::string>()> login_link;  // a path of the entity's address
+        std::function<api::Storage()> storage;
         std::function<std::map<std::string, Status>()> boards;  // of all entities, by name
     };
     // `upload_limit`: bytes of one attachment.
     ControlApi(store::Store& store, const StatusBoard& board, tent::Self self, Hooks hooks, uint64_t upload_limit);
 
     net::HttpResponse handle(const net::HttpRequest& request);
+    // The same within the program, for the pages: a route ("GET /followers"), its query, its body. The owner is known.
+    Result<Json> ask(const std::string& route, const std::string& query, const Json& body);
+    // A draft whose attachments are in the store, addressed by the query of POST /post.
+    Result<Json> publish(Post draft, std::string_view query);
 
 private:
+    Result<Json> run(const std::string& route, const std::string& query, const std::function<Result<Json>()>& body);
     Result<Json> status();
     Result<Json> outages();
     Result<Json> post(const net::HttpRequest& request, std::string_view query);

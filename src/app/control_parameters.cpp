@@ -83,6 +83,7 @@ Result<void> address(store::ReadTx& tx, const tent::Self& self, Post& draft, std
     const std::string post = parameter(query, "reply_post");
     auto to = parameters(query, "to");
     if (!post.empty()) {
+        const auto named = draft.mentions;  // in the text
         const std::string entity = parameter(query, "reply_entity");
         TRY(tent::address_as_reply(tx, self, draft, entity.empty() ? self.entity : TRY(tent::peer_entity(self, entity)), post));
         if (to.empty())
@@ -90,6 +91,7 @@ Result<void> address(store::ReadTx& tx, const tent::Self& self, Post& draft, std
         // Whoever says to whom means them and the author; without her it would not be an answer.
         auto mentions = std::move(draft.mentions);
         draft.mentions = {mentions.front()};
+        draft.mentions.insert(draft.mentions.end(), named.begin(), named.end());
         TRY(tent::address_to(tx, self, draft, to));
         if (!draft.permissions.is_public && mentions.front().entity != self.entity)
             draft.permissions.entities.push_back(mentions.front().entity);

@@ -2,6 +2,7 @@
 #include <bivouac/app/entities.h>
 
 #include <bivouac/app/config.h>
+#include <bivouac/store/sessions.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/entity_copy.h>
 
@@ -165,7 +166,10 @@ Result<void> set_owner_passphrase(store::Store& store, const std::string& name, 
             return fail(ErrorKind::Unavailable, "not enough memory: 256 MiB are needed; close some programs and try again");
         hash = text;
     }
-    return store.write([&](store::WriteTx& tx) { return store::set_owner_passphrase(tx, entity.id, hash); });
+    return store.write([&](store::WriteTx& tx) -> Result<void> {
+        TRY(store::end_all_sessions(tx, entity.id));  // who came in by the old one is out
+        return store::set_owner_passphrase(tx, entity.id, hash);
+    });
 }
 
 Result<BackupFacts> export_entity(const std::string& directory, const Secret& passphrase, const std::string& name,

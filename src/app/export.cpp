@@ -224,12 +224,9 @@ Result<int64_t> greatest(store::Store& store, const char* sql)
 
 }  // namespace
 
-Result<ExportFacts> export_node(const std::string& directory, const Secret& passphrase, const std::string& name,
-                                const Secret& owner, const std::string& file,
-                                const ExportFilter& filter, const ExportProgress& progress)
+Result<ExportFacts> export_node_to(int fd, const std::string& directory, const Secret& passphrase, const std::string& name,
+                                   const Secret& owner, const ExportFilter& filter, const ExportProgress& progress)
 {
-    if (file_exists(file))
-        return fail(ErrorKind::Conflict, file + " is there already; nothing is overwritten");
     auto copy = TRY(NodeCopy::make(directory, passphrase, [&](int64_t done, int64_t all) {
         if (progress)
             progress("copying", done, all);
@@ -246,33 +243,39 @@ Result<ExportFacts> export_node(const std::string& directory, const Secret& pass
         return fail(ErrorKind::Forbidden, owner.empty() ? "this entity belongs to somebody else: her passphrase is needed "
                                                           "(--owner-passphrase-file)"
                                                         : "wrong owner passphrase");
+    Archive archive(fd);
+    Export run{*store, archive, filter, progress, entity->id, system_clock().now_ms(), {}};
+    run.facts.entity = entity->entity;
+    const Json about = {{"format", 1},
+                        {"entity", run.facts.entity},
+                        {"followers_group", entity->followers_group},
+                        {"made_at", run.now},
+                        {"only_public", filter.only_public},
+                        {"without", filter.without},
+                        {"types", filter.types},
+                        {"since", filter.since_ms}};
+    TRY(archive.add("export.json", about.dump(2) + "\n", run.now));
+    TRY(run.posts(TRY(greatest(*store, "SELECT max(id) FROM versions"))));
+    TRY(run.attachments(TRY(greatest(*store, "SELECT max(id) FROM blobs"))));
+    if (!filter.only_public)
+        TRY(run.relationships());
+    TRY(archive.finish());
+    return run.facts;
+}
 
+Result<ExportFacts> export_node(const std::string& directory, const Secret& passphrase, const std::string& name,
+                                const Secret& owner, const std::string& file,
+                                const ExportFilter& filter, const ExportProgress& progress)
+{
+    if (file_exists(file))
+        return fail(ErrorKind::Conflict, file + " is there already; nothing is overwritten");
     const std::string beside = file + ".part";
     Descriptor out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
     if (out.fd < 0)
         return fail(ErrorKind::Unavailable, beside + ": " + std::strerror(errno));
-    auto written = [&]() -> Result<ExportFacts> {
-        Archive archive(out.fd);
-        Export run{*store, archive, filter, progress, entity->id, system_clock().now_ms(), {}};
-        run.facts.entity = entity->entity;
-        const Json about = {{"format", 1},
-                            {"entity", run.facts.entity},
-                            {"followers_group", entity->followers_group},
-                            {"made_at", run.now},
-                            {"only_public", filter.only_public},
-                            {"without", filter.without},
-                            {"types", filter.types},
-                            {"since", filter.since_ms}};
-        TRY(archive.add("export.json", about.dump(2) + "\n", run.now));
-        TRY(run.posts(TRY(greatest(*store, "SELECT max(id) FROM versions"))));
-        TRY(run.attachments(TRY(greatest(*store, "SELECT max(id) FROM blobs"))));
-        if (!filter.only_public)
-            TRY(run.relationships());
-        TRY(archive.finish());
-        if (::fsync(out.fd) != 0)
-            return fail(ErrorKind::Unavailable, beside + ": " + std::strerror(errno));
-        return run.facts;
-    }();
+    auto written = export_node_to(out.fd, directory, passphrase, name, owner, filter, progress);
+    if (written.ok() && ::fsync(out.fd) != 0)
+        written = fail(ErrorKind::Unavailable, beside + ": " + std::strerror(errno));
     if (written.ok() && std::rename(beside.c_str(), file.c_str()) != 0)
         written = fail(ErrorKind::Unavailable, file + ": " + std::strerror(errno));
     if (!written.ok())

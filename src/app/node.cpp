@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/app/entities.h>
 #include <bivouac/app/guardian.h>
+#include <bivouac/app/panic.h>
 #include <bivouac/app/node.h>
 
 #include <algorithm>
@@ -21,16 +22,19 @@
 #include <bivouac/base/event_loop.h>
 #include <bivouac/base/log.h>
 #include <bivouac/net/front.h>
+#include <bivouac/pages/pages.h>
 #include <bivouac/relay/http_client.h>
 #include <bivouac/relay/relay.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/entities.h>
 #include <bivouac/store/moves.h>
+#include <bivouac/store/sessions.h>
 #include <bivouac/tent/moving.h>
 #include <bivouac/tor/tor_control.h>
 
 #include "control_api.h"
 #include "housekeeping.h"
+#include "page_job.h"
 #include "passphrase_gate.h"
 #include "status_board.h"
 
@@ -128,6 +132,8 @@ struct Resident {
     std::unique_ptr<ControlApi> control;
     std::unique_ptr<relay::OwnReach> own_reach;
     std::unique_ptr<PassphraseGate> gate;
+    std::unique_ptr<PassphraseGate> known_gate;  // of browsers that have been logged in: strangers cannot fill its queue
+    std::unique_ptr<pages::Pages> pages;
     struct Previous {
         store::PreviousOnion onion;
         std::string target;
@@ -148,6 +154,7 @@ struct Node::Impl {
     std::unique_ptr<net::Front> front;
     std::unique_ptr<tor::TorControl> tor;
     std::unique_ptr<Housekeeping> housekeeping;
+    std::unique_ptr<PageJob> page_job;
     std::atomic<int> control_listener{-1};
     std::atomic<int64_t> owner_seen_ms{0};  // when she last did something
     EventLoop::Timer idle_timer;
@@ -165,6 +172,8 @@ struct Node::Impl {
     store::Store& store() { return *data.store; }
 
     Result<void> build();
+    Result<void> open_gates(Resident& resident);
+    pages::Hooks page_hooks(Resident& resident);
     Result<void> open_listeners();
     Result<void> open_local_api();
     Result<void> listen_for_previous(Resident& resident);
@@ -321,12 +330,75 @@ ControlApi::Hooks Node::Impl::control_hooks(Resident& resident)
     hooks.stop = [] { kill(getpid(), SIGTERM); };
     hooks.begin_anew = [] { kill(getpid(), SIGUSR2); };
     hooks.app_created = [this](const std::string& id) { api->allow_large_bodies(id); };
+    hooks.login_link = [&resident] { return resident.pages->make_login_link(); };
+    hooks.storage = [this, id = resident.self.id] { return storage(id); };
     hooks.boards = [this] {
         std::map<std::string, Status> out;
         for (auto& one : residents)
             out.emplace(one->self.name, one->board.get());
         return out;
     };
+    return hooks;
+}
+
+Result<void> Node::Impl::open_gates(Resident& resident)
+{
+    auto state = TRY(store().read([&](store::ReadTx& tx) { return store::load_page_state(tx, resident.self.id); }));
+    auto check = [this, raw = &resident](const Secret& passphrase) {
+        const api::PassphraseCheck outcome = check_owner(*raw, passphrase);
+        if (outcome != api::PassphraseCheck::Busy)
+            (void)store().write([&](store::WriteTx& tx) {
+                return store::note_login(tx, raw->self.id, outcome == api::PassphraseCheck::Right);
+            }).ok();
+        return outcome;
+    };
+    const int failures = static_cast<int>(std::min<int64_t>(state.failures, 100));
+    resident.gate = std::make_unique<PassphraseGate>(check, PassphraseGate::delay_ms, failures);
+    resident.known_gate = std::make_unique<PassphraseGate>(check);
+    return {};
+}
+
+pages::Hooks Node::Impl::page_hooks(Resident& resident)
+{
+    Resident* raw = &resident;
+    pages::Hooks hooks;
+    hooks.ask = [raw](const std::string& route, const std::string& query, const Json& body) {
+        return raw->control->ask(route, query, body);
+    };
+    hooks.publish = [raw](Post draft, const std::string& query) { return raw->control->publish(std::move(draft), query); };
+    hooks.take_upload = [this, raw](const pages::Upload& upload, size_t) -> Result<pages::TakenUpload> {
+        store::BlobWriter writer(store(), raw->self.id);
+        Spool::Reader reader(*upload.bytes);
+        for (std::string piece; !(piece = TRY(reader.next())).empty();)
+            TRY(writer.append(piece));
+        auto blob = TRY(writer.finish());
+        pages::TakenUpload out;
+        out.attachment = {"file", upload.content_type, upload.name, blob.digest, blob.size};
+        return out;
+    };
+    hooks.check_passphrase = [raw](Secret passphrase, bool known, std::function<void(api::PassphraseCheck)> done) {
+        (known ? raw->known_gate : raw->gate)->ask(std::move(passphrase), std::move(done));
+    };
+    hooks.owner_seen = [this] { owner_seen(); };
+    hooks.posted = [this] {
+        relay->wake();
+        relay->something_withdrawn();
+    };
+    hooks.runs_the_node = [this, raw] {
+        auto owned = has_owner(store(), raw->self.name);
+        return owned.ok() && !*owned;
+    };
+    hooks.lock = [] { kill(getpid(), SIGUSR1); };
+    hooks.panic = [this] { destroy_own_node(config.data_directory); };
+    hooks.begin_backup = [this](Secret passphrase, Secret sealing) {
+        return page_job->begin_backup(std::move(passphrase), std::move(sealing));
+    };
+    hooks.begin_export = [this, raw](Secret passphrase) {
+        return page_job->begin_export(std::move(passphrase), raw->self.name);
+    };
+    hooks.job = [this] { return page_job->job(); };
+    hooks.job_file = [this] { return page_job->file(); };
+    hooks.forget_job = [this] { page_job->forget(); };
     return hooks;
 }
 
@@ -369,8 +441,17 @@ Result<void> Node::Impl::build()
         relay->ask_remote(std::move(request), std::move(done));
     };
     for (auto& one : residents)
-        one->gate = std::make_unique<PassphraseGate>(
-            [this, raw = one.get()](const Secret& passphrase) { return check_owner(*raw, passphrase); });
+        TRY(open_gates(*one));
+    hooks.is_for_pages = pages::Pages::wants;
+    hooks.page = [this](net::HttpRequest request, std::shared_ptr<const api::Site> site, api::Responder respond) {
+        if (Resident* one = by_id(site->self.id))
+            return one->pages->handle(std::move(request), std::move(site), std::move(respond));
+        respond(api::error_response(404, "Not Found"));
+    };
+    hooks.page_body_limit = [this](int64_t owner, const std::vector<net::Header>& headers) {
+        Resident* one = by_id(owner);
+        return one ? one->pages->body_limit(headers) : uint64_t(0);
+    };
     hooks.check_passphrase = [this](int64_t owner, Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
         if (Resident* one = by_id(owner))
             return one->gate->ask(std::move(passphrase), std::move(done));
@@ -400,6 +481,10 @@ Result<void> Node::Impl::build()
     for (auto& resident : residents)
         resident->control = std::make_unique<ControlApi>(store(), resident->board, resident->self,
                                                          control_hooks(*resident), upload_limit());
+    page_job = std::make_unique<PageJob>(config.data_directory);
+    for (auto& resident : residents)
+        resident->pages = std::make_unique<pages::Pages>(store(), clock, resident->self, page_hooks(*resident),
+                                                         pages::Settings{upload_limit(), config.data_directory});
 
     net::FrontLimits front_limits;
     front_limits.bytes_in_flight = std::max<uint64_t>(front_limits.bytes_in_flight, 4 * upload_limit());
@@ -577,8 +662,10 @@ void Node::Impl::tor_changed()
 
 void Node::Impl::begin_stop(int64_t grace_ms, std::function<void()> done)
 {
-    for (auto& one : residents)
+    for (auto& one : residents) {
         one->gate->close();
+        one->known_gate->close();
+    }
     housekeeping->stop();
     // The onion goes first: no new requests. Then those in hand, then the deliveries, then tor.
     auto stop_tor = [this, done = std::move(done)] {
@@ -646,8 +733,11 @@ End Node::run_until_stopped()
         one->own_reach.reset();
     impl_->tor.reset();
     impl_->front.reset();
+    impl_->page_job.reset();
     for (auto& one : impl_->residents) {
         one->gate.reset();
+        one->known_gate.reset();
+        one->pages.reset();
         one->control.reset();
     }
     impl_->api.reset();
@@ -658,6 +748,14 @@ End Node::run_until_stopped()
         return End::Anew;
     impl_->data.store.reset();
     return locking ? End::Locked : End::Stopped;
+}
+
+std::vector<std::string> Node::addresses() const
+{
+    std::vector<std::string> out;
+    for (const auto& one : impl_->residents)
+        out.push_back(one->self.entity);
+    return out;
 }
 
 std::pair<RunConfig, OpenedData> Node::take()

@@ -28,7 +28,7 @@ void NodeCopy::clean(const std::string& directory)
 {
     const std::string database = DataPaths::in(directory).database;
     auto lock = FileLock::acquire(directory + "/backup.lock");
-    for (const char* name : {".backup", ".backup.alone", ".adopted"})
+    for (const char* name : {".backup", ".backup.alone", ".download", ".download.part", ".adopted"})
         if (lock.ok() || std::string_view(name) == ".adopted")
             for (const char* suffix : {"", "-wal", "-shm", "-journal"})
                 std::remove((database + name + suffix).c_str());

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <thread>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -155,12 +156,10 @@ NodeProcesses find_node(const std::string& directory)
     return out;
 }
 
-Result<Panicked> destroy_node(const std::string& directory)
+namespace {
+
+void destroy_keys(const DataPaths& paths, Panicked& out)
 {
-    const DataPaths paths = DataPaths::in(directory);
-    if (!file_exists(paths.keys) && !file_exists(paths.database))
-        return fail(ErrorKind::NotFound, "there is no node in " + directory);
-    Panicked out;
     const auto begin = std::chrono::steady_clock::now();
     for (const std::string& keys : {paths.keys, paths.keys + ".new"}) {
         if (!file_exists(keys))
@@ -170,7 +169,10 @@ Result<Panicked> destroy_node(const std::string& directory)
     }
     out.keys_destroyed_us =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count();
-    out.node_ended = end_node(directory);
+}
+
+void remove_files(const std::string& directory, Panicked& out)
+{
     std::error_code error;
     std::vector<fs::path> mine;
     for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
@@ -191,7 +193,37 @@ Result<Panicked> destroy_node(const std::string& directory)
             out.files += removed;
     }
     fs::remove(directory, error);  // only when it is empty
+}
+
+}  // namespace
+
+Result<Panicked> destroy_node(const std::string& directory)
+{
+    const DataPaths paths = DataPaths::in(directory);
+    if (!file_exists(paths.keys) && !file_exists(paths.database))
+        return fail(ErrorKind::NotFound, "there is no node in " + directory);
+    Panicked out;
+    destroy_keys(paths, out);
+    out.node_ended = end_node(directory);
+    remove_files(directory, out);
     return out;
+}
+
+void destroy_own_node(const std::string& directory)
+{
+    static constexpr auto kForTheAnswer = std::chrono::milliseconds(300);
+    Panicked out;
+    destroy_keys(DataPaths::in(directory), out);
+    const NodeProcesses node = find_node(directory);
+    std::thread([directory, guardian = node.worker == ::getpid() ? node.guardian : 0] {
+        Panicked rest;
+        remove_files(directory, rest);
+        std::this_thread::sleep_for(kForTheAnswer);
+        remove_files(directory, rest);  // what the node wrote meanwhile
+        if (guardian > 0)
+            ::kill(guardian, SIGKILL);
+        ::kill(::getpid(), SIGKILL);
+    }).detach();
 }
 
 }  // namespace bivouac::app

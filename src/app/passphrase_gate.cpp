@@ -12,9 +12,10 @@ int64_t PassphraseGate::delay_ms(int failures)
     return failures <= 0 ? 0 : std::min(kLongest, int64_t(1'000) << std::min(failures - 1, 16));
 }
 
-PassphraseGate::PassphraseGate(Check check, Delay delay)
+PassphraseGate::PassphraseGate(Check check, Delay delay, int failures)
     : check_(std::move(check))
     , delay_(std::move(delay))
+    , failures_(failures)
     , thread_([this] { run(); })
 {
 }
@@ -47,8 +48,7 @@ void PassphraseGate::close()
 
 void PassphraseGate::run()
 {
-    int failures = 0;
-    auto not_before = std::chrono::steady_clock::now();
+    auto not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(delay_(failures_));
     std::unique_lock lock(mutex_);
     for (;;) {
         changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
@@ -62,10 +62,10 @@ void PassphraseGate::run()
         const api::PassphraseCheck outcome = check_(asked.passphrase);
         asked.passphrase = Secret();
         if (outcome == api::PassphraseCheck::Right)
-            failures = 0;
+            failures_ = 0;
         else if (outcome == api::PassphraseCheck::Wrong)
-            ++failures;
-        not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(delay_(failures));
+            ++failures_;
+        not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(delay_(failures_));
         asked.done(outcome);
         lock.lock();
     }

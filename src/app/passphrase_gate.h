@@ -25,7 +25,8 @@ public:
     static constexpr size_t kWaiting = 4;
     static int64_t delay_ms(int failures);  // 0, 1 s, 2 s, 4 s ... 30 s
 
-    explicit PassphraseGate(Check check, Delay delay = delay_ms);
+    // `failures`: how many there were in a row before, so that beginning anew helps nobody who guesses.
+    explicit PassphraseGate(Check check, Delay delay = delay_ms, int failures = 0);
     ~PassphraseGate();
 
     // `done` is called once: on the gate's thread, or at once with Busy.
@@ -42,6 +43,7 @@ private:
 
     const Check check_;
     const Delay delay_;
+    int failures_;  // of the thread
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Asked> waiting_;

@@ -28,6 +28,7 @@ void add_passphrase(CLI::App& app, Context& context);
 void add_init(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
+void add_open(CLI::App& app, Context& context);
 void add_post(CLI::App& app, Context& context);
 void add_feed(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);

@@ -11,7 +11,7 @@
 
 #include "cli.h"
 #include "local_client.h"
-#include "qr.h"
+#include <bivouac/qr/qr.h>
 
 namespace bivouac::cli {
 

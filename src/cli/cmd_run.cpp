@@ -7,6 +7,9 @@
 #include <bivouac/app/node.h>
 #include <bivouac/base/log.h>
 #include <bivouac/model/duration.h>
+#include <bivouac/qr/qr.h>
+
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -37,6 +40,20 @@ Result<std::optional<app::OpenedData>> open(Context& context, RunOptions& option
     return std::optional<app::OpenedData>(std::move(data));
 }
 
+// For a person at a terminal; a log file gets no address.
+void greet(const app::Node& node, bool no_tor)
+{
+    if (!isatty(STDOUT_FILENO))
+        return;
+    const auto addresses = node.addresses();
+    print("Your address: " + addresses.front());
+    if (auto code = make_qr(addresses.front()); code.ok())
+        print(qr_for_terminal(*code, QrColours::Yes));
+    print("Give it to those who may ask to follow you.");
+    print(no_tor ? "Your pages: the link that this prints in another terminal: bivouac open --local"
+                 : "Your pages: open the link that this prints in another terminal with Tor Browser: bivouac open");
+}
+
 // Gives the exit code.
 Result<int> serve(Context& context, RunOptions& options, app::Begin begin)
 {
@@ -45,6 +62,7 @@ Result<int> serve(Context& context, RunOptions& options, app::Begin begin)
         return 0;
     for (app::RunConfig config = options.config;;) {
         auto node = TRY(app::Node::start(config, std::move(*data)));
+        greet(*node, config.no_tor);
         const app::End end = node->run_until_stopped();
         if (end != app::End::Anew)
             return end == app::End::Locked ? app::kExitLocked : 0;

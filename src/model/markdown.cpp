@@ -514,6 +514,9 @@ private:
         if (index >= mentions_.size() || mentions_[index].hidden || !is_entity_url(mentions_[index].entity))
             return {};
         const Mention& mention = mentions_[index];
+        if (!options_.mention_path.empty())
+            return options_.mention_path + percent_encode(mention.entity) +
+                   (mention.post.empty() ? "" : "&post=" + percent_encode(mention.post));
         if (mention.post.empty())
             return mention.entity;
         TentUri uri;

@@ -38,10 +38,10 @@ struct Table {
     std::vector<Column> columns;
 };
 
-// Of the file, not of one entity.
+// Of the file, or of browsers at the old place: not of one entity.
 bool is_of_the_file(const std::string& table)
 {
-    return table == "restorations" || table.starts_with("sqlite_");
+    return table == "restorations" || table == "sessions" || table.starts_with("sqlite_");
 }
 
 class Rows {

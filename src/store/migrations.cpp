@@ -23,6 +23,7 @@ const char* const kMigrations[] = {
 #include "sql_0012_newest.h"
 #include "sql_0013_hosting.h"
 #include "sql_0014_moves.h"
+#include "sql_0015_pages.h"
 };
 
 }  // namespace

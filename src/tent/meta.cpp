@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/bytes.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/model/schemas.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/meta.h>
 #include <bivouac/tent/publish.h>
@@ -50,6 +51,7 @@ Result<Post> next_meta(store::WriteTx& tx, const Self& self, const Post& like, c
     draft.type = type::kMeta;
     draft.content = like.content;
     draft.attachments = like.attachments;
+    draft.version.message = like.version.message;  // of moves (tent/succession.h)
     Parent after;
     after.version = parent;
     draft.version.parents.push_back(std::move(after));
@@ -82,6 +84,41 @@ Result<void> change_door(store::WriteTx& tx, const Self& self, store::Door door)
     bare.attachments.clear();
     bare = TRY(next_meta(tx, self, bare, full->version.id, For::Everybody));
     TRY(next_meta(tx, self, *full, bare.version.id, For::Followers));
+    return {};
+}
+
+Result<void> change_profile(store::WriteTx& tx, const Self& self, const Json& profile, const std::optional<Attachment>& avatar)
+{
+    auto now = TRY(store::load_version(tx, TRY(store::find_version(tx, self.id, self.entity, kMetaPostId, ""))));
+    if (!now)
+        return fail(ErrorKind::Internal, "the meta post is gone");
+    Post next = *now;
+    Json content = Json::parse(now->content, nullptr, false);
+    content["profile"] = Json::object();
+    for (const auto& [name, value] : profile.items())
+        if (value.is_string() && !value.get_ref<const std::string&>().empty())
+            content["profile"][name] = value;
+    next.content = content.dump();
+    TRY(validate_content(next.type, content));
+    if (avatar) {
+        next.attachments.clear();
+        if (!avatar->digest.empty())
+            next.attachments.push_back(*avatar);  // the first one is the avatar
+    }
+    const bool sealed = TRY(store::load_door(tx, self.id)) == store::Door::Sealed;
+    // What others know of a move stands in the message (tent/succession.h).
+    Post draft;
+    draft.id = kMetaPostId;
+    draft.type = type::kMeta;
+    draft.content = next.content;
+    draft.attachments = next.attachments;
+    draft.version.message = now->version.message;
+    Parent after;
+    after.version = now->version.id;
+    draft.version.parents.push_back(std::move(after));
+    if (sealed)
+        seal_meta(self, draft);
+    TRY(publish(tx, self, std::move(draft)));
     return {};
 }
 

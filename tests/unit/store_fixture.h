@@ -50,6 +50,14 @@ struct TestStore {
             FAIL(opened.error().detail);
         store = std::move(*opened);
     }
+    template <typename F>
+    auto read(F function)
+    {
+        auto result = store->read(function);
+        if (!result.ok())
+            FAIL(result.error().detail);
+        return std::move(result).value();
+    }
     // The value; fails the test with the words of the error.
     template <typename F>
     auto write(F function)

@@ -37,6 +37,13 @@ struct Storage {
     uint64_t used = 0;
 };
 
+// How a listener is reached from outside.
+struct Site {
+    tent::Self self;
+    std::set<std::string> hosts;  // Host values that are right
+    bool local = false;           // the local API
+};
+
 // What the API asks of the rest of the node.
 struct Hooks {
     std::function<Storage(int64_t owner)> storage;                    // may be empty
@@ -48,6 +55,11 @@ struct Hooks {
     std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,
                        std::optional<uint32_t> circuit, Responder)>
         initial;
+    // Pages for people: is it a request for one, and the answer to it. May be empty.
+    std::function<bool(const net::HttpRequest&)> is_for_pages;
+    std::function<void(net::HttpRequest, std::shared_ptr<const Site>, Responder)> page;
+    // Bytes that a body for a page may have, by its head; on the loop thread.
+    std::function<uint64_t(int64_t owner, const std::vector<net::Header>&)> page_body_limit;
     // Reads at other servers; without it only what is here is shown.
     tent::AskRemote ask_remote;
     // Is it the owner's? Slow on purpose, so it answers later from a thread of its own.
@@ -65,13 +77,6 @@ struct Settings {
 };
 
 struct Services;
-
-// How a listener is reached from outside.
-struct Site {
-    tent::Self self;
-    std::set<std::string> hosts;  // Host values that are right
-    bool local = false;           // the local API
-};
 
 class Api {
 public:

@@ -35,4 +35,8 @@ Result<ExportFacts> export_node(const std::string& directory, const Secret& pass
                                 const Secret& owner, const std::string& file,
                                 const ExportFilter& filter, const ExportProgress& progress);
 
+// The same into a descriptor that is open for writing, a pipe say; what it holds after a failure is for the caller to drop.
+Result<ExportFacts> export_node_to(int fd, const std::string& directory, const Secret& passphrase, const std::string& name,
+                                   const Secret& owner, const ExportFilter& filter, const ExportProgress& progress);
+
 }  // namespace bivouac::app

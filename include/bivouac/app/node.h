@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 #include <utility>
 
 #include <bivouac/app/config.h>
@@ -27,6 +28,7 @@ public:
     // Anew: the store holds other entities or addresses now (SIGUSR2, which only the process itself sends); take() and start.
     End run_until_stopped();
     std::pair<RunConfig, OpenedData> take();
+    std::vector<std::string> addresses() const;  // the entity URLs of those who live here, in their order
 
 private:
     struct Impl;

@@ -30,5 +30,7 @@ struct Panicked {
 // NotFound: no node here. Goes on whatever fails; what failed is in `left`. Only files of ours are removed, and the
 // directory when nothing else is in it.
 Result<Panicked> destroy_node(const std::string& directory);
+// From within the node: the keys are destroyed when it returns; files and processes go within a second.
+void destroy_own_node(const std::string& directory);
 
 }  // namespace bivouac::app

@@ -50,6 +50,8 @@ struct Mention {
 
 struct HtmlOptions {
     std::string hashtag_path;  // "/tag?name=": where hashtags lead; empty: they are text
+    // "/at?entity=": where mentions lead, of a post with "&post=" and its id; empty: to the entity itself.
+    std::string mention_path;
 };
 
 // Escaped by construction: a, strong, em, del, code, blockquote and br are all that it writes.

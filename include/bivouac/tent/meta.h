@@ -36,6 +36,11 @@ void seal_meta(const Self& self, Post& meta);
 // newest version of the meta post has none. The copies of `self` know it after the commit.
 Result<void> change_door(store::WriteTx& tx, const Self& self, store::Door door);
 
+// A new version of the meta post with this profile (members of section 1.3; empty ones are left out) and, when given, another
+// avatar; an attachment without a digest takes it away. Behind a sealed door the full one is for followers, as in
+// change_door(). Invalid: too long.
+Result<void> change_profile(store::WriteTx& tx, const Self& self, const Json& profile, const std::optional<Attachment>& avatar);
+
 struct ServerUrls {
     std::string post;        // templates
     std::string attachment;

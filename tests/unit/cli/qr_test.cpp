@@ -6,10 +6,9 @@
 
 #include <png.h>
 
-#include "qr.h"
+#include <bivouac/qr/qr.h>
 
 using namespace bivouac;
-using namespace bivouac::cli;
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include <bivouac/base/result.h>
 
-namespace bivouac::cli {
+namespace bivouac {
 
 struct QrCode {
     size_t width = 0;        // modules on a side, without the quiet zone
@@ -26,4 +26,4 @@ std::string qr_for_terminal(const QrCode& code, QrColours colours);
 
 Result<std::string> qr_as_png(const QrCode& code);
 
-}  // namespace bivouac::cli
+}  // namespace bivouac

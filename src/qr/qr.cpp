@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "qr.h"
+#include <bivouac/qr/qr.h>
 
 #include <cerrno>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include <png.h>
 #include <qrencode.h>
 
-namespace bivouac::cli {
+namespace bivouac {
 
 namespace {
 
@@ -81,4 +81,4 @@ Result<std::string> qr_as_png(const QrCode& code)
     return out;
 }
 
-}  // namespace bivouac::cli
+}  // namespace bivouac

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/html/html.h>
+
+#include <array>
+
+namespace bivouac {
+
+namespace {
+
+// Bytes that stand for themselves wherever they are.
+constexpr std::array<bool, 256> plain_bytes()
+{
+    std::array<bool, 256> plain{};
+    for (size_t i = 0; i < plain.size(); ++i)
+        plain[i] = (i >= 0x20 && i != 0x7f && i != 0xc2 && i != 0xd8 && i != 0xe2) || i == '\n';
+    for (char c : {'&', '<', '>', '"', '\''})
+        plain[static_cast<unsigned char>(c)] = false;
+    return plain;
+}
+constexpr auto kPlain = plain_bytes();
+
+}  // namespace
+
+Html& Html::text(std::string_view text)
+{
+    for (size_t i = 0; i < text.size(); ++i) {
+        size_t end = i;
+        while (end < text.size() && kPlain[static_cast<unsigned char>(text[end])])
+            ++end;
+        out_.append(text, i, end - i);
+        i = end;
+        if (i == text.size())
+            break;
+        auto byte = static_cast<unsigned char>(text[i]);
+        auto at = [&](size_t ahead) {
+            return i + ahead < text.size() ? static_cast<unsigned char>(text[i + ahead]) : 0u;
+        };
+        // U+061C, U+200E, U+200F, U+202A..U+202E, U+2066..U+2069; U+0080..U+009F.
+        bool turns = (byte == 0xd8 && at(1) == 0x9c) || (byte == 0xc2 && at(1) < 0xa0 && at(1) >= 0x80);
+        bool turns3 = byte == 0xe2 && ((at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f ||
+                                                          (at(2) >= 0xaa && at(2) <= 0xae))) ||
+                                       (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9));
+        if (turns || turns3) {
+            out_ += "\xef\xbf\xbd";
+            i += turns3 ? 2 : 1;
+            continue;
+        }
+        switch (byte) {
+        case '&': out_ += "&amp;"; break;
+        case '<': out_ += "&lt;"; break;
+        case '>': out_ += "&gt;"; break;
+        case '"': out_ += "&quot;"; break;
+        case '\'': out_ += "&#39;"; break;
+        default:
+            if (byte == 0x7f || byte < 0x20)
+                out_ += "\xef\xbf\xbd";
+            else
+                out_ += static_cast<char>(byte);
+        }
+    }
+    return *this;
+}
+
+// Embeddings, overrides and isolates change what a reader takes the text around them for; the marks of single letters
+// (U+200E, U+200F), which people use, cannot.
+static std::string without_controls(std::string_view text)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (size_t i = 0; i < text.size(); ++i) {
+        auto byte = static_cast<unsigned char>(text[i]);
+        if (byte == 0xe2 && i + 2 < text.size()) {
+            auto second = static_cast<unsigned char>(text[i + 1]);
+            auto third = static_cast<unsigned char>(text[i + 2]);
+            if ((second == 0x80 && third >= 0xaa && third <= 0xae) || (second == 0x81 && third >= 0xa6 && third <= 0xa9)) {
+                out += "\xef\xbf\xbd";
+                i += 2;
+                continue;
+            }
+        }
+        if (byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r'))
+            out += "\xef\xbf\xbd";
+        else if (byte != '\r')
+            out += text[i];
+    }
+    return out;
+}
+
+Html& Html::post_text(std::string_view markdown, const std::vector<markdown::Mention>& mentions,
+                      const markdown::HtmlOptions& options)
+{
+    out_ += markdown::to_html(markdown::parse(without_controls(markdown)), mentions, options);
+    return *this;
+}
+
+}  // namespace bivouac

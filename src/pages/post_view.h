@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A post as people see it: on the timeline, alone, on the public pages.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bivouac/model/post.h>
+#include <bivouac/model/post_list.h>
+#include <bivouac/store/reactions.h>
+#include <bivouac/tent/audience.h>
+
+#include "page.h"
+
+namespace bivouac::pages {
+
+enum class Reader { Owner, Stranger };
+
+// What is shown around posts, loaded for a whole page at once.
+struct Around {
+    std::map<std::string, Profile> profiles;
+    std::map<std::pair<std::string, std::string>, store::Reactions> reactions;  // by author and id
+    std::map<std::pair<std::string, std::string>, Post> others;                  // what is reposted or favored
+};
+Result<Around> load_around(store::ReadTx& tx, const tent::Self& self, const std::vector<Post>& posts, Reader reader);
+
+std::string author_name(const Around& around, const tent::Self& self, const std::string& entity);  // "" when she has none
+
+enum class Detail { Card, Whole };
+void show_post(Page& page, const Post& post, const Around& around, Reader reader, Detail detail);
+
+void show_readers(Page& page, const tent::Readers& readers, const Around& around);
+
+// The words of a post, for lists, search results and feeds. At most `most` bytes, cut at a character.
+std::string plain_text_of(const Post& post, size_t most);
+// HTML of others as plain text: tags are dropped, the few common entities decoded. Pure.
+std::string text_of_html(std::string_view html);
+// At most so many bytes, whole characters.
+std::string_view cut(std::string_view text, size_t most);
+
+// What an image is by its bytes' beginning: "image/png" and the like; null for everything that is not one of four plain
+// formats, which a browser only gets as a download.
+const char* plain_image_type(std::string_view content_type);
+
+std::string_view base_of(const Post& post);
+inline constexpr std::string_view kRepostBase = "https://tent.io/types/repost/v0";
+inline constexpr std::string_view kFavoriteBase = "https://tent.io/types/favorite/v0";
+inline constexpr std::string_view kEssayBase = "https://tent.io/types/essay/v0";
+inline constexpr std::string_view kPhotoBase = "https://tent.io/types/photo/v0";
+
+}  // namespace bivouac::pages
