@@ -48,7 +48,7 @@ void PassphraseGate::close()
 
 void PassphraseGate::run()
 {
-    auto not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(delay_(failures_));
+    auto not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(failures_ > 0 ? delay_(failures_) : 0);
     std::unique_lock lock(mutex_);
     for (;;) {
         changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });

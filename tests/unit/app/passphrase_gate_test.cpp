@@ -75,6 +75,23 @@ TEST_CASE("failures make everybody wait longer, up to half a minute; a success e
     CHECK(seen == std::vector<int>{1, 2, 0, 1});
 }
 
+TEST_CASE("whoever guessed wrong before the node began anew waits as she would have without that")
+{
+    std::vector<int> seen;
+    {
+        PassphraseGate gate(
+            is_right,
+            [&](int failures) {
+                seen.push_back(failures);
+                return int64_t(0);
+            },
+            3);
+        CHECK(ask(gate, "a").get() == PassphraseCheck::Wrong);
+        CHECK(ask(gate, "right").get() == PassphraseCheck::Right);
+    }
+    CHECK(seen == std::vector<int>{3, 4, 0});
+}
+
 TEST_CASE("four may wait for a check; the next is told that the gate is busy")
 {
     Held held;
