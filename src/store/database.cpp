@@ -8,9 +8,9 @@
 #include <mutex>
 
 #define SQLITE_HAS_CODEC 1
+#include <sodium.h>
 #include <sqlcipher/sqlite3.h>
 
-#include <bivouac/base/bytes.h>
 #include <bivouac/store/transaction.h>
 
 namespace bivouac::store {
@@ -41,6 +41,20 @@ Error error_of(sqlite3* db, int code, std::string_view doing)
 
 }  // namespace
 
+Secret raw_key(const DataKeys& keys)
+{
+    constexpr size_t kHexBytes = 2 * (32 + 16);
+    Secret raw(size_t(48)), hex(kHexBytes + 1), text(kHexBytes + 3);
+    std::memcpy(raw.data(), keys.key.data(), 32);
+    std::memcpy(raw.data() + 32, keys.file_salt.data(), 16);
+    sodium_bin2hex(reinterpret_cast<char*>(hex.data()), hex.size(), raw.data(), raw.size());
+    text.data()[0] = 'x';
+    text.data()[1] = '\'';
+    std::memcpy(text.data() + 2, hex.data(), kHexBytes);
+    text.data()[kHexBytes + 2] = '\'';
+    return text;
+}
+
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const DataKeys& keys, Access access,
                                                  int cache_kib)
 {
@@ -57,11 +71,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     // SQLCipher would write about a wrong key to standard error by itself.
     TRY(database->execute("PRAGMA cipher_log_level=NONE"));
 
-    Secret text(size_t(99));
-    std::string hex = "x'" + to_hex(keys.key.view()) + to_hex(keys.file_salt) + "'";
-    std::memcpy(text.data(), hex.data(), 99);
-    wipe(hex);
-    if (int code = sqlite3_key(database->db_, text.data(), 99); code != SQLITE_OK)
+    const Secret text = raw_key(keys);
+    if (int code = sqlite3_key(database->db_, text.data(), static_cast<int>(text.size())); code != SQLITE_OK)
         return error_of(database->db_, code, "giving the key");
     TRY(database->execute("SELECT count(*) FROM sqlite_schema"));  // proves the key
 

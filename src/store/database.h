@@ -16,6 +16,9 @@ struct sqlite3_stmt;
 
 namespace bivouac::store {
 
+// x'...': key and salt as SQLCipher takes them, never in memory that is not guarded.
+Secret raw_key(const DataKeys& keys);
+
 class Database {
 public:
     enum class Access { Create, ReadWrite, ReadOnly };

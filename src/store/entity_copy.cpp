@@ -3,8 +3,6 @@
 // added later comes along. The few columns that refer without saying so stand in kUnsaid.
 #include <bivouac/store/entity_copy.h>
 
-#include <bivouac/base/bytes.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -244,15 +242,14 @@ Result<void> copy_entity(const std::string& from, const DataKeys& from_keys, con
 {
     auto database = TRY(Database::open(to, to_keys, Database::Access::ReadWrite, kCacheKib));
     {
-        std::string hex = "x'" + to_hex(from_keys.key.view()) + to_hex(from_keys.file_salt) + "'";
+        const Secret key = raw_key(from_keys);
         sqlite3_stmt* attach = nullptr;
         if (sqlite3_prepare_v2(database->handle(), "ATTACH :path AS source KEY :key", -1, &attach, nullptr) != SQLITE_OK)
             return database->error("opening the other file");
         sqlite3_bind_text(attach, 1, from.data(), static_cast<int>(from.size()), SQLITE_STATIC);
-        sqlite3_bind_text(attach, 2, hex.data(), static_cast<int>(hex.size()), SQLITE_STATIC);
+        sqlite3_bind_text(attach, 2, reinterpret_cast<const char*>(key.data()), static_cast<int>(key.size()), SQLITE_STATIC);
         const int code = sqlite3_step(attach);
         sqlite3_finalize(attach);
-        wipe(hex);
         if (code != SQLITE_DONE)
             return database->error("opening the other file");
     }
@@ -268,6 +265,10 @@ Result<void> copy_entity(const std::string& from, const DataKeys& from_keys, con
     if (TRY(database->integer("SELECT count(*) FROM main.entities m JOIN source.entities s USING (entity) WHERE s.name = " +
                               quoted(name))) != 0)
         return fail(ErrorKind::Conflict, "this entity lives here already");
+    // She moved since: what else is of one entity alone is the same as ever.
+    if (TRY(database->integer("SELECT count(*) FROM main.entities m JOIN source.entities s USING (bewit_id) WHERE s.name = " +
+                              quoted(name))) != 0)
+        return fail(ErrorKind::Conflict, "this entity lives here already, by a later address");
     TRY(database->execute("BEGIN IMMEDIATE"));
     // What refers to rows that come later is looked at when all are there.
     auto done = database->execute("PRAGMA defer_foreign_keys=ON;"
