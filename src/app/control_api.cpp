@@ -282,6 +282,8 @@ Result<Json> ControlApi::status()
                               {"posts", strangers.posts},
                               {"bytes", strangers.bytes},
                               {"refused", tent::strangers_are_refused(strangers, counts.pending)}};
+    if (const int64_t all = moving_.all; all > 0)
+        out["moving"] = {{"done", moving_.done.load()}, {"all", all}};
     out["moved"] = counts.moved;
     out["previous"] = counts.previous;
     if (counts.restored)

@@ -3,6 +3,7 @@
 // checked): HTTP with JSON, like everything else, so one front serves both. Runs on worker threads.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
 #include <bivouac/api/api.h>
@@ -84,6 +85,10 @@ private:
     tent::Self self_;
     Hooks hooks_;
     uint64_t upload_limit_;
+    struct Amount {
+        std::atomic<int64_t> done{0}, all{0};
+    };
+    Amount moving_;  // posts of a move that is under way; all 0: none is
 };
 
 }  // namespace bivouac::app

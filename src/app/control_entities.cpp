@@ -73,7 +73,12 @@ Result<Json> ControlApi::entities()
 Result<Json> ControlApi::move(const Json& body)
 {
     const int64_t serve_old_ms = TRY(amount_in(body, "serve_old_ms"));
-    const std::string entity = TRY(move_to_new_address(store_, self_.name, serve_old_ms));
+    auto moved = move_to_new_address(store_, self_.name, serve_old_ms, [this](int64_t done, int64_t all) {
+        moving_.done = done;
+        moving_.all = all;
+    });
+    moving_.all = 0;
+    const std::string entity = TRY(std::move(moved));
     hooks_.begin_anew();
     return Json({{"entity", entity}, {"previous", self_.entity}});
 }

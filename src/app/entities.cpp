@@ -153,6 +153,20 @@ Result<bool> is_owner(store::Store& store, const std::string& name, const Secret
     return entity.owner_passphrase.empty() || fits(entity.owner_passphrase, passphrase);
 }
 
+Result<void> check_owner(store::Store& store, const std::string& name, const Secret& passphrase)
+{
+    std::string whose = name;
+    if (whose.empty())
+        for (const auto& one : TRY(store.read([](store::ReadTx& tx) { return store::load_entities(tx); })))
+            if (whose.empty())
+                whose = one.name;
+    if (TRY(is_owner(store, whose, passphrase)))
+        return {};
+    return fail(ErrorKind::Forbidden, passphrase.empty() ? "this entity belongs to somebody else: her passphrase is needed "
+                                                           "(--owner-passphrase-file)"
+                                                         : "wrong owner passphrase");
+}
+
 Result<void> set_owner_passphrase(store::Store& store, const std::string& name, const Secret& now, const Secret& fresh)
 {
     const auto entity = TRY(store.read([&](store::ReadTx& tx) { return named(tx, name); }));
@@ -184,10 +198,7 @@ Result<BackupFacts> export_entity(const std::string& directory, const Secret& pa
     }));
     {
         auto store = TRY(copy->open());
-        if (!TRY(is_owner(*store, name, owner)))
-            return fail(ErrorKind::Forbidden, owner.empty() ? "this entity belongs to somebody else: her passphrase is needed "
-                                                              "(--owner-passphrase-file)"
-                                                            : "wrong owner passphrase");
+        TRY(check_owner(*store, name, owner));
     }
     // A key of its own: whoever gets the file must not be able to read the node that it came from.
     const store::DataKeys keys = store::make_data_keys(system_random());

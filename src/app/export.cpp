@@ -9,6 +9,7 @@
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/tent/moving.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -86,7 +87,9 @@ private:
     {
         const int number = archive_ ? archive_errno(archive_) : ENOMEM;
         const char* words = archive_ ? archive_error_string(archive_) : nullptr;
-        return fail(number == ENOSPC || number == EDQUOT ? ErrorKind::NoSpace : ErrorKind::Unavailable,
+        if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+            return fail(ErrorKind::NoSpace, "there is no room for the archive; free some space and try again");
+        return fail(ErrorKind::Unavailable,
                     std::string("the archive cannot be written: ") + (words ? words : std::strerror(number)));
     }
 
@@ -239,12 +242,15 @@ Result<ExportFacts> export_node_to(int fd, const std::string& directory, const S
                                [&](const store::LocalEntity& e) { return name.empty() || e.name == name; });
     if (entity == entities.end())
         return fail(ErrorKind::NotFound, "there is no entity of the name " + name + "; see: bivouac entity list");
-    if (!TRY(is_owner(*store, entity->name, owner)))
-        return fail(ErrorKind::Forbidden, owner.empty() ? "this entity belongs to somebody else: her passphrase is needed "
-                                                          "(--owner-passphrase-file)"
-                                                        : "wrong owner passphrase");
+    TRY(check_owner(*store, entity->name, owner));
+    // What was by an address that she has left is here by her present one.
+    const auto self = tent::Self::of(*entity);
+    TRY(store->read([&](store::ReadTx& tx) { return tent::load_moves(tx, self); }));
+    ExportFilter now = filter;
+    for (auto& one : now.without)
+        one = self.current(one);
     Archive archive(fd);
-    Export run{*store, archive, filter, progress, entity->id, system_clock().now_ms(), {}};
+    Export run{*store, archive, now, progress, entity->id, system_clock().now_ms(), {}};
     run.facts.entity = entity->entity;
     const Json about = {{"format", 1},
                         {"entity", run.facts.entity},

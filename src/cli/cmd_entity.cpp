@@ -49,22 +49,17 @@ Result<int64_t> size_of(const std::string& text)
         used = 0;
     }
     const std::string unit = text.substr(used);
-    const size_t power = unit.empty() ? 0 : std::string("KMGT").find(unit) + 1;
-    if (used == 0 || number < 0 || unit.size() > 1 || power > 4 || number > (INT64_MAX >> (10 * power)))
+    constexpr std::string_view kUnits = "KMGT";
+    const size_t at = unit.empty() ? 0 : kUnits.find(unit);
+    const size_t power = unit.empty() ? 0 : at + 1;
+    if (used == 0 || number < 0 || unit.size() > 1 || at == kUnits.npos || number > (INT64_MAX >> (10 * power)))
         return fail(ErrorKind::Invalid, "not a size: " + text + "; write it as 500M or 2G");
     return number << (10 * power);
 }
 
 Result<bool> node_runs(const Context& context)
 {
-    auto status = call_node(context.data_directory, "GET", "/status");
-    if (!status.ok() && status.error().kind == ErrorKind::NotFound)
-        return false;
-    if (status.ok() && status->value("locked", false))
-        return fail(ErrorKind::Unavailable, "the node is locked; unlock it with: bivouac unlock");
-    if (!status.ok())
-        return std::move(status).error();
-    return true;
+    return TRY(find_running(context.data_directory)).has_value();
 }
 
 Result<app::OpenedData> open_off(const Context& context, const Options& options)
@@ -191,6 +186,8 @@ Result<void> remove(Context& context, const Options& options)
 Result<void> quota(Context& context, const Options& options)
 {
     const int64_t bytes = options.bytes.empty() ? 0 : TRY(size_of(options.bytes));
+    if (options.posts < 0)
+        return fail(ErrorKind::Invalid, "a number of posts is 0, for no limit, or more");
     if (TRY(node_runs(context))) {
         Json body = {{"action", "quota"}, {"name", options.name}, {"posts", options.posts}, {"bytes", bytes}};
         TRY(call_node(context.data_directory, "POST", "/entities", &body));
@@ -307,7 +304,7 @@ void add_entity(CLI::App& app, Context& context)
 
     auto* limited = add_verb(*verb, context, "quota", "Limit what an entity may hold; without a number, no limit.");
     add_name(*limited, options);
-    limited->add_option("--posts", options->posts, "Posts, her own and those she received")->check(CLI::NonNegativeNumber)->type_name("N");
+    limited->add_option("--posts", options->posts, "Posts, her own and those she received")->type_name("N");
     limited->add_option("--bytes", options->bytes, "Posts and attachments, as 500M or 2G")->type_name("SIZE");
     add_passphrase_file(*limited, options, off);
     with(limited, quota);

@@ -3,6 +3,8 @@
 
 #include <bivouac/app/export.h>
 #include <bivouac/model/duration.h>
+#include <bivouac/model/post_json.h>
+#include <bivouac/model/protocol.h>
 
 #include "cli.h"
 #include "progress_bar.h"
@@ -20,11 +22,29 @@ struct Options {
     std::string since;
 };
 
+// A filter that fits nothing would leave in what she means to keep out of it.
+Result<void> check_filter(const Options& options)
+{
+    for (const auto& entity : options.without)
+        if (!is_entity_url(entity))
+            return fail(ErrorKind::Invalid, "--without: " + printable(entity) +
+                                                " is no address; write it as bivouac followers and following show it");
+    for (const auto& type : options.types)
+        if (!parse_type(type).ok())
+            return fail(ErrorKind::Invalid, "--types: " + printable(type) + " is no type of posts; for example: " + type::kStatusBase);
+    return {};
+}
+
 Result<void> run(Context& context, const Options& options)
 {
+    TRY(check_filter(options));
     app::ExportFilter filter;
     filter.only_public = !options.only.empty();
-    filter.without = options.without;
+    for (std::string entity : options.without) {
+        while (entity.ends_with('/'))
+            entity.pop_back();
+        filter.without.push_back(entity);
+    }
     filter.types = options.types;
     if (!options.since.empty())
         filter.since_ms = system_clock().now_ms() - TRY(parse_duration(options.since));

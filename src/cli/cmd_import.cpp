@@ -50,12 +50,9 @@ Result<void> run(Context& context, const Options& options)
     if (!context.owner_passphrase_file.empty())
         owner = TRY(read_passphrase(context.owner_passphrase_file, Ask::Once, "Passphrase of the entity's owner: "));
     auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
-    auto all = TRY(app::list_entities(*data.store));
-    const std::string name = context.as.empty() && !all.empty() ? all.front().name : context.as;
-    if (!TRY(app::is_owner(*data.store, name, owner)))
-        return fail(ErrorKind::Forbidden, "this entity belongs to somebody else: her passphrase is needed (--owner-passphrase-file)");
+    TRY(app::check_owner(*data.store, context.as, owner));
     auto bar = std::make_shared<ProgressBar>();
-    auto facts = TRY(import.run(*data.store, name, options.follow,
+    auto facts = TRY(import.run(*data.store, context.as, options.follow,
                                 [bar](const char* what, int64_t done, int64_t of) { bar->show(what, done, of); }));
     bar.reset();
     if (context.json)

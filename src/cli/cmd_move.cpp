@@ -48,23 +48,26 @@ Result<void> wait_for(const Context& context, const std::string& entity)
 Result<void> run(Context& context, const Options& options)
 {
     const int64_t keep = options.keep == "0" ? 0 : TRY(parse_duration(options.keep));
-    auto status = call_node(context.data_directory, "GET", "/status");
-    if (status.ok() && status->value("locked", false))
-        return fail(ErrorKind::Unavailable, "the node is locked; unlock it with: bivouac unlock");
-    const bool runs = status.ok();
-    if (!runs && status.error().kind != ErrorKind::NotFound)
-        return std::move(status).error();
+    const bool runs = TRY(find_running(context.data_directory)).has_value();
     if (!options.yes)
         TRY(ask_once());
     std::string entity;
     if (runs) {
-        std::fputs("moving; with many posts this takes a while, and the node answers nobody meanwhile\n", stderr);
-        Json body = {{"serve_old_ms", keep}};
-        entity = TRY(call_node(context.data_directory, "POST", "/move", &body))["entity"].get<std::string>();
+        const Json body = {{"serve_old_ms", keep}};
+        ProgressBar bar;
+        entity = TRY(call_node_patiently(context.data_directory, "POST", "/move", body, [&] {
+                     auto now = call_node(context.data_directory, "GET", "/status");
+                     if (now.ok() && now->contains("moving"))
+                         bar.show("posts", (*now)["moving"]["done"].get<int64_t>(), (*now)["moving"]["all"].get<int64_t>());
+                 }))["entity"].get<std::string>();
         TRY(wait_for(context, entity));
     } else {
         const Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once, "Passphrase of the node: "));
+        Secret owner;
+        if (!context.owner_passphrase_file.empty())
+            owner = TRY(read_passphrase(context.owner_passphrase_file, Ask::Once, "Passphrase of the entity's owner: "));
         auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
+        TRY(app::check_owner(*data.store, context.as, owner));
         auto bar = std::make_shared<ProgressBar>();
         entity = TRY(app::move_to_new_address(*data.store, context.as, keep,
                                               [bar](int64_t done, int64_t all) { bar->show("posts", done, all); }));

@@ -80,7 +80,7 @@ Result<void> list(Context& context, const Options& options)
 void add_passphrase(CLI::App& app, Context& context)
 {
     auto options = std::make_shared<Options>();
-    auto* verb = app.add_subcommand("passphrase", "The passphrases that open the node: change, add, remove, list.");
+    auto* verb = add_verb(app, context, "passphrase", "The passphrases that open the node: change, add, remove, list.");
     verb->require_subcommand(1);
     auto* change = add_action(
         *verb, context, options, "change",

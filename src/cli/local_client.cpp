@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "local_client.h"
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <utility>
 
@@ -128,6 +130,8 @@ public:
         headers_.reset(curl_slist_append(headers_.release(), line.c_str()));
     }
 
+    void without_limit() { curl_easy_setopt(handle_.get(), CURLOPT_TIMEOUT, 0L); }
+
     void body(const std::string& text)
     {
         body_ = text;
@@ -167,7 +171,8 @@ public:
         curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
         curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer);
         CURLcode code = curl_easy_perform(handle);
-        if (code == CURLE_COULDNT_CONNECT)
+        somebody_listens_ = code != CURLE_COULDNT_CONNECT;
+        if (!somebody_listens_)
             return fail(ErrorKind::NotFound, "no node is running on this data directory; start it with: bivouac run");
         if (code == CURLE_WRITE_ERROR && sink)
             return fail(ErrorKind::Unavailable, "writing the output failed");
@@ -183,7 +188,11 @@ public:
         return fail(kind_of(status), words.empty() ? "the running node answered " + std::to_string(status) : words);
     }
 
+    // After perform().
+    bool somebody_listens() const { return somebody_listens_; }
+
 private:
+    bool somebody_listens_ = true;
     std::unique_ptr<Directory> directory_;
     std::unique_ptr<CURL, CurlDone> handle_;
     std::unique_ptr<curl_slist, CurlDone> headers_;
@@ -215,6 +224,31 @@ Result<Json> call_node(const std::string& data_directory, const std::string& met
     if (body)
         request.body(body->dump());
     return json_of(request.perform());
+}
+
+Result<Json> call_node_patiently(const std::string& data_directory, const std::string& method, const std::string& target,
+                                 const Json& body, const std::function<void()>& wait)
+{
+    auto request = TRY(LocalRequest::make(data_directory, method, target));
+    request.body(body.dump());
+    request.without_limit();
+    auto answer = std::async(std::launch::async, [&request] { return request.perform(); });
+    while (answer.wait_for(std::chrono::milliseconds(500)) != std::future_status::ready)
+        wait();
+    return json_of(answer.get());
+}
+
+Result<std::optional<Json>> find_running(const std::string& data_directory)
+{
+    auto request = TRY(LocalRequest::make(data_directory, "GET", "/status"));
+    auto status = json_of(request.perform());
+    if (!request.somebody_listens())
+        return std::optional<Json>();
+    if (!status.ok())
+        return std::move(status).error();
+    if (status->value("locked", false))
+        return fail(ErrorKind::Unavailable, "the node is locked; unlock it with: bivouac unlock");
+    return std::optional<Json>(std::move(*status));
 }
 
 Result<Json> send_post(const std::string& data_directory, const std::string& target, const std::string& content_type,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,12 @@ void speak_as(const std::string& name, std::function<Result<Secret>()> owner_pas
 // NotFound when no node is running on that data directory.
 Result<Json> call_node(const std::string& data_directory, const std::string& method, const std::string& target,
                        const Json* body = nullptr);
+// The same for what takes as long as it takes; meanwhile `wait` is called twice a second.
+Result<Json> call_node_patiently(const std::string& data_directory, const std::string& method, const std::string& target,
+                                 const Json& body, const std::function<void()>& wait);
+// Its status, or nothing when none is running there. Unavailable: it is locked. NotFound: no data directory, or no entity of
+// the name that was chosen.
+Result<std::optional<Json>> find_running(const std::string& data_directory);
 // A post as multipart, its files streamed.
 Result<Json> send_post(const std::string& data_directory, const std::string& target, const std::string& content_type,
                        const Json& post, const std::vector<UploadFile>& files);

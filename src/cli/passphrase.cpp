@@ -63,7 +63,7 @@ Result<Secret> read_passphrase(const std::string& file, Ask ask, const char* pro
     if (!file.empty()) {
         int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-            return fail(ErrorKind::NotFound, "the passphrase file cannot be opened: " + std::string(std::strerror(errno)));
+            return fail(ErrorKind::NotFound, "the passphrase file " + file + " cannot be opened: " + std::strerror(errno));
         auto secret = read_from(fd);
         ::close(fd);
         return secret;

@@ -56,7 +56,8 @@ def test_two_on_one_node(stage):
     check_equal(alice.refused("entity", "add", "club").count("already"), 1, "a name twice")
     for wrong in ("", "Club", "1st", "a" * 33, "a b", "../x"):
         check("a-z" in alice.refused("entity", "add", wrong), "the name %r" % wrong)
-    check("entity list" in alice.refused("status", "--as", "nobody"), "a name that is not there")
+    for verb in (["status"], ["feed"], ["move", "--yes"], ["entity", "list"]):
+        check("entity list" in alice.refused(*verb, "--as", "nobody"), "a name that is not there: %r" % verb)
 
     bob.do("follow", club.entity)
     club.wait_follower(bob.entity, "pending")
@@ -76,6 +77,12 @@ def test_two_on_one_node(stage):
                 ("vetted", "sealed"), "doors")
     club.do("group", "add", "Friends")
     check("Friends" not in alice.do("group", "list"), "groups")
+    made = club.json("app", "create", "--name", "Of the club")
+    check("Of the club" not in json.dumps(alice.json("app", "list")), "apps")
+    answer = alice.get("/posts", credentials=tent.Credentials(made["id"], made["hawk_key"], made["app"]))
+    check_equal(answer.status, 403, "the key of an app of the other: %r" % answer.body[:200])
+    mine, hers = ({d["post"] for d in one.json("deliveries")["deliveries"] if d["type"].startswith(tent.STATUS)} for one in (alice, club))
+    check_equal((len(mine), len(hers)), (0, 1), "ledgers: bob is told of the club's post only")
     code, _, err = alice.cli("show", club.entity, club.feed()[0]["id"])
     check_equal(code, 1, "posts of the other: %s" % err)
 
@@ -249,6 +256,8 @@ def test_hosting(stage):
     check_equal(app.answer(Page(refused), "allow", passphrase=OWNER_WORDS).status, 302, "hers")
 
     # Limits.
+    for amount in (["--bytes", "1Q"], ["--bytes", "-5"], ["--bytes", "K"], ["--bytes", "1KM"], ["--bytes", "9999999T"], ["--posts", "-5"]):
+        check(any(w in alice.refused("entity", "quota", "carol", *amount) for w in ("not a size", "a number of posts")), "%r" % amount)
     alice.do("entity", "quota", "carol", "--bytes", "200K")
     listed = {e["name"]: e for e in alice.json("entity", "list")["entities"]}
     check_equal((listed["carol"]["most_bytes"], listed["default"]["most_bytes"]), (200 << 10, None), "the limit")
@@ -273,6 +282,20 @@ def test_hosting(stage):
     bob.wait_text("no limits")
     alice.post("the host has none")
     check(made["id"], "made")
+
+    # Nor with the node off.
+    own = ["--passphrase-file", file_of(stage, PASSPHRASE)]
+    old = hers.entity
+    check("belongs to somebody else" in carol.refused("move", "--yes"), "moved by the host")
+    alice.stop()
+    export = os.path.join(stage.top, "none.tar.zst")
+    alice.do("export", export, *own, timeout=60)
+    for verb in (["move", "--yes"], ["import", export]):
+        check("belongs to somebody else" in carol.refused(*verb, *own, timeout=60), "the host, node off: %r" % verb)
+        check_equal(carol.refused(*verb, *own, "--owner-passphrase-file", wrong, timeout=60), "bivouac: wrong owner passphrase", "%r" % verb)
+    check_equal([e["entity"] for e in alice.json("entity", "list", *own, timeout=60)["entities"] if e["name"] == "carol"], [old], "still there")
+    new = carol.json("move", "--yes", *own, "--owner-passphrase-file", words, timeout=60)["entity"]
+    check(new != old, "she herself")
 
 
 @limit(300)
@@ -324,6 +347,10 @@ def test_one_moves_alone(stage):
     check("another passphrase" in wrong, wrong)
     carol.do("entity", "add", "guest", "--from", again, *words, *own, timeout=60)
     check("lives here already" in carol.refused("entity", "add", "twin", "--from", again, *words, *own, timeout=60), "twice")
+    moved = os.path.join(stage.top, "moved")
+    carol.do("entity", "export", "default", moved, *words, *own, timeout=60)
+    carol.do("move", "--yes", *own, timeout=60)
+    check("by a later address" in carol.refused("entity", "add", "twin", "--from", moved, *words, *own, timeout=60), "of before a move")
     check("of the name guest" in carol.refused("entity", "add", "guest", "--from", again, *words, *own, timeout=60), "a name twice")
     carol.start()
     guest = Face(carol, "guest")

@@ -47,6 +47,8 @@ Result<void> set_owner_passphrase(store::Store& store, const std::string& name, 
 Result<bool> has_owner(store::Store& store, const std::string& name);
 // True also when she has none and none is given. About as slow as opening a node.
 Result<bool> is_owner(store::Store& store, const std::string& name, const Secret& passphrase);
+// The same for a verb that needs her. `name` empty: the first. Forbidden: she has one and it was not given, or another one.
+Result<void> check_owner(store::Store& store, const std::string& name, const Secret& passphrase);
 
 // One entity alone in a sealed file, as make_backup() makes it; `restore` makes a node of it, adopt_entity() brings it to
 // another one. `owner`: her passphrase, where she has one. Errors: those of make_backup, NotFound, Forbidden.
