@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include <fcntl.h>
 #include <sodium.h>
@@ -42,10 +43,9 @@ struct Descriptor {
 
 Error system_error(const std::string& path, int number)
 {
-    return fail(number == ENOSPC || number == EDQUOT ? ErrorKind::NoSpace
-                : number == ENOENT                   ? ErrorKind::NotFound
-                                                     : ErrorKind::Unavailable,
-                path + ": " + std::strerror(number));
+    if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+        return fail(ErrorKind::NoSpace, path + ": there is no room for it; free some space and try again");
+    return fail(number == ENOENT ? ErrorKind::NotFound : ErrorKind::Unavailable, path + ": " + std::strerror(number));
 }
 
 void put_u32(std::string& out, uint32_t value)
@@ -164,10 +164,34 @@ Result<void> for_each_piece(Opened& backup, const char* what, const BackupProgre
     return {};
 }
 
+// Before the passphrase is paid for and the database copied.
+Result<void> check_can_be_made(const std::string& file)
+{
+    const std::string beside = file + ".part";
+    Descriptor out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    if (out.fd < 0)
+        return system_error(file, errno);
+    std::remove(beside.c_str());
+    return {};
+}
+
+// What a restore leaves that was cut off. Keys alone may be all that somebody has of a node.
+bool is_unfinished(const std::string& directory)
+{
+    const std::set<std::string> ours = {"lock", "bivouac.keys", "bivouac.keys.new", "bivouac.db.new", "bivouac.db.new-wal",
+                                        "bivouac.db.new-shm", "bivouac.db.new-journal"};
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+        if (ours.count(it->path().filename().string()) == 0)
+            return false;
+    const DataPaths paths = DataPaths::in(directory);
+    return !error && (file_exists(paths.database + ".new") || !file_exists(paths.keys));
+}
+
 Result<void> check_target(const std::string& directory)
 {
     std::error_code error;
-    if (!file_exists(directory) || std::filesystem::is_empty(directory, error))
+    if (!file_exists(directory) || std::filesystem::is_empty(directory, error) || is_unfinished(directory))
         return {};
     return fail(ErrorKind::Conflict, directory + " is not empty; restore into a new directory (--data), nothing is overwritten");
 }
@@ -240,7 +264,7 @@ Result<BackupFacts> seal_database(const std::string& path, const store::DataKeys
         written = system_error(file, errno);
     if (!written.ok()) {
         std::remove(beside.c_str());
-        return std::move(written).error();
+        return written.error().kind == ErrorKind::NoSpace ? system_error(file, ENOSPC) : std::move(written).error();
     }
     return facts;
 }
@@ -250,6 +274,7 @@ Result<BackupFacts> make_backup(const std::string& directory, const Secret& pass
 {
     if (file_exists(file))
         return fail(ErrorKind::Conflict, file + " is there already; nothing is overwritten");
+    TRY(check_can_be_made(file));
     auto copy = TRY(NodeCopy::make(directory, passphrase, [&](int64_t done, int64_t all) {
         if (progress)
             progress("copying", done, all);
@@ -308,6 +333,7 @@ Result<BackupFacts> restore_backup(const std::string& file, const BackupSecret& 
     const DataPaths paths = DataPaths::in(directory);
     TRY(ensure_private_directory(directory));
     FileLock lock = TRY(FileLock::acquire(paths.lock));
+    TRY(check_target(directory));  // another one may have been quicker
     // As init does: the database gets its name last, and without it there is no node.
     const std::string unfinished = paths.database + ".new";
     auto restored = [&]() -> Result<BackupFacts> {

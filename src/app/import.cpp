@@ -468,6 +468,8 @@ Result<Import> Import::open(const std::string& file)
 Result<ImportFacts> Import::run(store::Store& store, const std::string& name, bool follow, const ImportProgress& progress)
 {
     auto done = impl_->run(store, name, follow, progress);
+    if (!done.ok() && done.error().kind == ErrorKind::NoSpace)
+        return fail(ErrorKind::NoSpace, "the disk is full; what was taken stays, and when there is space the same command brings the rest");
     if (!done.ok() && done.error().kind == ErrorKind::Invalid)
         return std::move(done).error().in(impl_->file);
     return done;

@@ -20,7 +20,11 @@ Result<std::unique_ptr<NodeCopy>> NodeCopy::make(const std::string& directory, c
     auto copy = std::unique_ptr<NodeCopy>(
         new NodeCopy(paths.database + ".backup", std::move(keys), std::move(*lock)));
     copy->remove();
-    TRY(store::copy_database(paths.database, copy->keys_, copy->path_, progress));
+    auto copied = store::copy_database(paths.database, copy->keys_, copy->path_, progress);
+    if (!copied.ok() && copied.error().kind == ErrorKind::NoSpace)
+        return fail(ErrorKind::NoSpace, "for a backup or an export there must be room for a second database in " + directory +
+                                            "; free some space and try again");
+    TRY(std::move(copied));
     return copy;
 }
 

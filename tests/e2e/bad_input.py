@@ -10,7 +10,9 @@ from harness import check, check_equal, clean_env, wait_until
 from node import Node, isolate, limit
 
 VERBS = ["init", "run", "status", "post", "feed", "show", "attachment", "follow", "unfollow", "followers", "following",
-         "stop", "app"]
+         "stop", "app", "lock", "unlock", "panic", "backup", "backup verify", "restore", "export", "import", "move", "entity",
+         "passphrase change", "passphrase add", "passphrase remove", "passphrase list", "entity add", "entity list", "entity remove",
+         "entity quota", "entity owner", "entity export"]
 
 
 def fingerprint(folder):
@@ -252,10 +254,68 @@ def test_help_everywhere(stage):
         return done.stdout
     general = help_of("--help")
     for verb in VERBS:
-        check(verb in general, "the general help names " + verb)
-        check("--data" in help_of(verb, "--help"), "the help of `%s` names --data" % verb)
+        check(verb.split()[0] in general, "the general help names " + verb)
+        text = help_of(*verb.split(), "--help")
+        for option in ("--data", "--json", "--as"):
+            check(option in text, "the help of `%s` names %s" % (verb, option))
     for args in (["app", "create", "--help"], ["followers", "approve", "--help"]):
         help_of(*args)
+
+
+@limit(150)
+def test_first_tries(stage):
+    """What somebody new gets wrong with keys, backups and entities: exit code, one line, and the word that helps."""
+    node = stage.node("alice", "none", start=False)
+    words, other = stage.file("words", node.passphrase.encode()), stage.file("other", b"other words")
+    own, fresh, sealed = ["--passphrase-file", words], ["--new-passphrase-file", other], ["--backup-passphrase-file", other]
+    nowhere, backup = os.path.join(stage.top, "nowhere"), os.path.join(stage.top, "a.backup")
+    lost = ["--passphrase-file", nowhere]
+    empty = stage.file("empty", b"\n")
+
+    def tries(table):
+        for args, code, word in table:
+            got, out, err = node.cli(*args, timeout=60)
+            what = "`%s`: %r" % (" ".join(args), err)
+            check_equal((got, word in err), (code, True), what)
+            check(code == 2 or "to go on: " in err or len(err.splitlines()) == 1, "one line: " + what)
+            check("other words" not in err and node.passphrase not in err, "a secret: " + what)
+    tries([
+        (["passphrase"], 2, "subcommand"), (["passphrase", "remove"], 2, "which"), (["passphrase", "change", *lost, *fresh], 1, nowhere),
+        (["passphrase", "change", *own], 1, "--passphrase-file FILE"), (["passphrase", "change", *own, "--new-passphrase-file", empty], 1, "empty"),
+        (["passphrase", "list"], 1, "no terminal"), (["passphrase", "add", *own, *fresh, "--name", "x" * 33], 1, "at most 32"),
+        (["passphrase", "remove", "9", *own], 1, "bivouac passphrase list"),
+        (["lock"], 1, "no node runs"), (["unlock", *own], 1, "bivouac run"),
+        (["backup"], 1, "bivouac backup FILE"), (["backup", backup, "--passphrase-file", other, *sealed], 1, "wrong passphrase"),
+        (["backup", "/nonexistent/b", *own, *sealed], 1, "/nonexistent/b"), (["backup", stage.top, *own, *sealed], 1, "there already"),
+        (["backup", "verify"], 2, "file"), (["backup", "verify", nowhere, *sealed], 1, nowhere), (["backup", "verify", words, *sealed], 1, "no backup"),
+        (["backup", backup, *own, "--key-file", words, *sealed], 2, "excludes"), (["backup", backup, *own, "--key-file", empty], 1, "at least 32"),
+        (["restore"], 1, "bivouac restore FILE"), (["restore", nowhere, *sealed, *fresh], 1, "not empty"),
+        (["restore", "--other-is-gone"], 1, "bivouac run"),
+        (["export"], 2, "file"), (["export", "/nonexistent/e", *own], 1, "/nonexistent/e"), (["export", backup, *own, "--only", "mine"], 2, "public"),
+        (["import", nowhere, *own], 1, nowhere), (["import", words, *own], 1, "no export"),
+        (["move", *own], 1, "--yes"), (["move", "--keep-old", "soon", "--yes", *own], 1, "30m"),
+        (["move", "--yes", "--as", "nobody", *own], 1, "entity list"), (["move", "--yes", "--passphrase-file", other], 1, "wrong passphrase"),
+        (["entity"], 2, "subcommand"), (["entity", "add"], 2, "name"), (["entity", "add", "My Club", *own], 1, "a-z"),
+        (["entity", "add", "x", "--door", "ajar", *own], 2, "open"), (["entity", "add", "x", "--from", nowhere, *own, *sealed], 1, nowhere),
+        (["entity", "remove", "x", *own], 1, "--yes"), (["entity", "remove", "x", "--yes", *own], 1, "entity list"),
+        (["entity", "remove", "default", "--yes", *own], 1, "bivouac panic"), (["entity", "quota", "x", "--posts", "5", *own], 1, "entity list"),
+        (["entity", "quota", "default", "--bytes", "1Q", *own], 1, "500M"), (["entity", "export", "default"], 2, "file"),
+        (["entity", "owner", "x", *own, *fresh], 1, "entity list"), (["panic"], 1, "--now")])
+    check(not os.path.exists(backup), "a backup all the same")
+    node.data, elsewhere = nowhere, node.data
+    tries([(args, 1, nowhere) for args in (
+        ["passphrase", "list", *own], ["backup", backup, *own, *sealed], ["export", backup, *own], ["lock"], ["unlock", *own], ["panic", "--now"],
+        ["move", "--yes", *own], ["entity", "list", *own])])
+    check(not os.path.exists(nowhere), "a directory was made")
+    node.data = elsewhere
+    node.start()
+    tries([(["unlock", *own], 1, "not locked"), (["import", words, *own], 1, "bivouac stop"), (["run", "--no-tor", *own], 1, "another bivouac"),
+           (["entity", "add", "x", "--from", words, *own, *sealed], 1, "bivouac stop"),
+           (["entity", "remove", "default", "--yes"], 1, "bivouac panic"), (["entity", "list", "--as", "nobody"], 1, "entity list")])
+    node.do("lock")
+    tries([(args, 1, "bivouac unlock") for args in (["feed"], ["post", "x"], ["move", "--yes"], ["entity", "list"], ["entity", "add", "x"])])
+    check_equal(node.cli("unlock", *own, timeout=60)[0], 0, "unlocked")
+    check_equal(len(node.json("entity", "list")["entities"]), 1, "entities after all that")
 
 
 def test_long_and_odd_texts(stage):
@@ -340,6 +400,71 @@ def test_full_disk(stage):
         node.start()
         for text in acknowledged:
             check(node.has_text(text), "%r was acknowledged and is gone after SIGKILL" % text)
+
+
+@limit(150)
+def test_full_disk_for_whole_nodes(stage):
+    """Backup, export, restore, import and the rest where there is no room: one line says what to do, and nothing is half there."""
+    disk = stage.sub("disk")
+    try:
+        isolate(mount=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs", disk], check=True, timeout=10, env=clean_env("/"))
+        stage.afterwards.append(lambda: subprocess.run(["umount", disk], timeout=10, env=clean_env("/")))
+    except (OSError, subprocess.SubprocessError):
+        stage.say("no mounting here: /dev/full is all that can be tried")
+        disk = None
+    node = stage.node("alice", "none", start=False)
+    words = stage.file("words", node.passphrase.encode())
+    own, sealed = ["--passphrase-file", words], ["--backup-passphrase-file", words]
+    key = stage.file("key", os.urandom(64))
+    small = stage.node("small", "none", start=False, data=os.path.join(disk or stage.top, "small"))
+    node.start()
+    for number in range(3):
+        node.do("post", "file %d" % number, "--attach", stage.file("f%d" % number, os.urandom(1_500_000)))
+    whole, archive = os.path.join(stage.top, "whole"), os.path.join(stage.top, "whole.tar.zst")
+    node.do("backup", whole, "--key-file", key, *own, timeout=60)
+    node.do("export", archive, *own, timeout=60)
+    if not disk:
+        return
+
+    def no_room(one, *verb, words="no room"):
+        before = sorted(os.listdir(disk))
+        error = one.refused(*verb, timeout=60).splitlines()[-1]
+        check(words in error and "space" in error, "%r: %s" % (verb[0], error))
+        return before == sorted(os.listdir(disk))
+    for verb in (["backup", os.path.join(disk, "b"), "--key-file", key], ["export", os.path.join(disk, "b.tar.zst")],
+                 ["entity", "export", "default", os.path.join(disk, "s"), *sealed]):
+        check(no_room(node, *verb, *own), "%s leaves something behind" % verb[0])
+    again = Node(node.program, stage.top, "again", None, data=os.path.join(disk, "again"))
+    no_room(again, "restore", whole, "--key-file", key, "--new-passphrase-file", words)
+    check_equal([n for n in os.listdir(again.data) if n != "lock"], [], "what a restore leaves")
+
+    check("the same command" in small.refused("import", archive, *own, timeout=60), "import")
+    listed = small.json("entity", "list", *own)["entities"][0]
+    filler = os.path.join(disk, "filler")
+    for verb in (["passphrase", "change", "--new-passphrase-file", stage.file("other", b"other words")], ["move", "--yes"],
+                 ["entity", "add", "second"], ["backup", whole + "2", "--key-file", key]):
+        try:
+            with open(filler, "ab", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+        except OSError:
+            pass
+        code, _, error = small.cli(*verb, *own, timeout=60)
+        # What is small may fit into the log that the import left.
+        check((code, "space" in error) == (1, True) or (code == 0 and verb[0] in ("move", "entity")), "%r: %d %s" % (verb[0], code, error))
+    os.unlink(filler)
+    check(small.json("entity", "list", *own)["entities"][0]["posts"] >= listed["posts"], "as it was")
+    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True, timeout=10, env=clean_env("/"))
+    took = small.json("import", archive, *own, timeout=60)
+    check_equal((took["refused"], took["attachments_missing"]), (0, 0), "with space")
+    small.start()
+    check_equal(sorted(small.texts()), ["file 0", "file 1", "file 2"], "all of it")
+    small.stop()
+    os.chmod(disk, 0o700)
+    with open(filler, "wb") as file:
+        file.write(bytes(1 << 20))
+    check_equal(small.json("panic", "--now")["left"], [], "and destroyed")
 
 
 def test_passphrase_from_a_file(stage):

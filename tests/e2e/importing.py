@@ -89,8 +89,11 @@ def fill(stage, alice, bob):
 @limit(300)
 def test_into_another_entity(stage):
     """Section 1.6's form: what was by the old address is by the new one; every version id verifies; twice is as once."""
-    alice, bob = stage.node("alice"), stage.node("bob")
+    alice, bob, mallory = stage.node("alice"), stage.node("bob"), stage.node("mallory")
     fill(stage, alice, bob)
+    mallory.do("follow", alice.entity)
+    alice.wait_follower(mallory.entity, "pending")
+    alice.do("followers", "block", mallory.entity)
     file = export(stage, alice)
     facts, posts, files, people, _ = exported(stage, alice)
 
@@ -102,7 +105,7 @@ def test_into_another_entity(stage):
     check_equal((took["taken"], took["left_out"], took["refused"], took["here"], took["problems"]),
                 (len(posts) - len(left), len(left), 0, 0, []), "counts")
     check_equal((took["attachments"], took["attachments_missing"], took["same_entity"]), (len(files), 0, False), "attachments")
-    check_equal((took["relationships"], took["following"]), (1, [bob.entity]), "people")
+    check_equal((took["relationships"], took["following"]), (2, [bob.entity]), "people")
     new.start()
     check_equal(sorted(new.texts()), sorted(t for t in alice.texts()), "texts")
     _, again, files_again, people_again, about_new = exported(stage, new)
@@ -120,7 +123,7 @@ def test_into_another_entity(stage):
                 part["entity"], part["original_entity"] = new.entity, alice.entity
         check_equal(copy, expected, "post by post")
     check_equal(files_again, files, "attachment by attachment")
-    check_equal([(r["entity"], r["follower"]) for r in people_again], [(bob.entity, "approved")], "who may follow")
+    check_equal({r["entity"]: r["follower"] for r in people_again}, {bob.entity: "approved", mallory.entity: "blocked"}, "who may follow")
     meta = [p for p in again if kind(p) == "meta" and p["entity"] == new.entity][-1]
     check_equal(meta["content"]["profile"], {"name": "Alice", "bio": "é \U0001f3d5"}, "the profile")
     check_equal({g["name"]: g["members"] for g in new.json("group", "list")["groups"]}, {"followers": 1, "Close": 1}, "groups")
@@ -138,6 +141,12 @@ def test_into_another_entity(stage):
     bob.wait_following(new.entity, "approved", 60)
     new.post("from the new one")
     bob.wait_text("from the new one", 60)
+    # And who was blocked by the old one is by the new one.
+    mallory.do("follow", new.entity)
+    new.post("not for mallory")
+    bob.wait_text("not for mallory", 60)
+    check_equal((new.followers().get(mallory.entity), mallory.following().get(new.entity) == "approved", mallory.texts()),
+                ("blocked", False, []), "still blocked")
 
 
 @limit(240)
@@ -243,6 +252,36 @@ def test_what_is_no_export(stage):
     check_equal(take(stage, alice, packed(stage, "v", [good, ("posts/000001.jsonl", b"")], compress=False))["taken"], 0, "without compression")
     alice.start()
     check_equal(alice.texts(), ["hers"], "nothing was lost")
+
+
+@limit(120)
+def test_the_reader_is_confined(stage):
+    """What reads the archive is a process with that file, one pipe, a filter of system calls, and no word of the passphrase."""
+    alice = stage.node("alice", None)
+    alice.do("post", "a file", "--attach", stage.file("f", os.urandom(500_000)))
+    file = export(stage, alice)
+    alice.stop()
+    fifo = os.path.join(stage.top, "fifo")
+    os.mkfifo(fifo, 0o600)
+    process = subprocess.Popen([alice.program, "import", "--json", "--data", alice.data, file, "--passphrase-file", fifo],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=alice.env)
+
+    def child():
+        with open("/proc/%d/task/%d/children" % (process.pid, process.pid)) as children:
+            found = children.read().split()
+        if not found:
+            return None
+        with open("/proc/%s/status" % found[0]) as status:
+            facts = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+        return facts["Seccomp"].strip() == "2" and (found[0], facts)
+    pid, facts = wait_until(child, 20, "a child behind a filter")
+    check_equal(facts["NoNewPrivs"].strip(), "1", "no new privileges")
+    open_files = {number: os.readlink("/proc/%s/fd/%s" % (pid, number)) for number in os.listdir("/proc/%s/fd" % pid)}
+    check_equal((sorted(open_files), open_files["3"], open_files["4"].startswith("pipe:")), (["3", "4"], file, True), "what it has open")
+    with open(fifo, "wb") as out:
+        out.write(alice.passphrase.encode())
+    out, err = process.communicate(timeout=60)
+    check_equal((process.returncode, json.loads(out or b"{}").get("refused")), (0, 0), "the import: %r" % err)
 
 
 @limit(300)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Passphrases that change and multiply; a node that is locked, destroyed, backed up, restored."""
+import base64
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from harness import check, check_equal, start_time, same_process, wait_until
 from node import PASSPHRASE, Node, limit
 
 KILLS = 50
+WRONG = "a passphrase that nobody chose 4711"
 STATUS = "https://tent.io/types/status/v0"
 
 
@@ -122,28 +124,94 @@ def test_a_change_that_is_killed(stage):
     alice.start()
 
 
+@limit(240)
+def test_adding_and_removing_that_is_killed(stage):
+    """The one that is not touched opens always, the other one is there or not; never a half."""
+    alice = stage.node("alice", None, start=False)
+    key_tool(alice, "cheap")
+    words, chance, there, turned = Words(stage, alice), random.Random(6), False, 0
+    usual = {}
+    for what, args in (("remove", ["second"]), ("add", ["--name", "second"])):
+        if what == "remove":
+            words.do("add", "--name", "second", fresh="second words")
+        begin = time.monotonic()
+        words.do(what, *args, fresh="second words" if what == "add" else None)
+        usual[what] = time.monotonic() - begin
+    there = True
+    for turn in range(2 * KILLS):
+        args = words.args("remove", "second") if there else words.args("add", "--name", "second", fresh="second words")
+        process = subprocess.Popen([alice.program] + args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=alice.env)
+        time.sleep(chance.uniform(0, 1.3) * usual["remove" if there else "add"])
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        listed = words.do("list")
+        now = "second" in listed
+        check_equal((len(listed.splitlines()), words.opens("second words")), (2 if now else 1, now), "turn %d: %s" % (turn, listed))
+        turned += now != there
+        there = now
+    check(0 < turned < 2 * KILLS, "both happened: %d of %d" % (turned, 2 * KILLS))
+    alice.start()
+
+
+@limit(300)
+def test_lock_and_unlock_that_are_killed(stage):
+    """The command, or the node itself while it locks or unlocks: a next start or unlock has everything."""
+    alice = stage.node("alice", None, start=False)
+    key_tool(alice, "cheap")
+    alice.start()
+    alice.post("written")
+    chance = random.Random(8)
+    words, died = file_of(stage, alice.passphrase), 0
+
+    def is_locked():
+        # While it changes from one state to the other nobody answers for a moment.
+        return wait_until(lambda: [json.loads(out)["locked"] for code, out, _ in [alice.cli("status", "--json")] if code == 0], 10,
+                          "it answers")[0]
+    for turn in range(KILLS):
+        locked = is_locked()
+        verb = ["unlock", "--passphrase-file", words] if locked else ["lock"]
+        process = subprocess.Popen([alice.program, verb[0], "--data", alice.data] + verb[1:], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=alice.env)
+        time.sleep(chance.uniform(0, 0.15))
+        if turn % 2:
+            process.send_signal(signal.SIGKILL)
+        else:
+            os.kill(alice.pid, signal.SIGKILL)
+        process.wait()
+        # Without its worker the node is locked, if that was asked for, or it has ended.
+        if alice.process.wait(0.3) is not None:
+            died += 1
+            alice.start()
+    if is_locked():
+        check_equal(unlock(alice)[0], 0, "unlocked")
+    check_equal(alice.texts(), ["written"], "its posts")
+    check(died > 0, "it was killed now and then")
+
+
 def memory_holds(pid, needles):
-    """Which of these the writable memory of a process holds."""
-    found = set()
+    """Which of these the memory of a process holds, whatever the rights of a page: guarded pages count, too."""
+    found, looked_at, longest = set(), 0, max(len(needle) for needle in needles.values())
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as memory:
         for line in maps:
-            where, rights = line.split()[:2]
-            if not rights.startswith("rw"):
-                continue
-            begin, end = (int(x, 16) for x in where.split("-"))
-            try:
-                memory.seek(begin)
-                data = memory.read(end - begin)
-            except (OSError, ValueError, OverflowError):
-                continue
-            found |= {name for name, needle in needles.items() if needle in data}
+            begin, end = (int(x, 16) for x in line.split()[0].split("-"))
+            tail = b""
+            for at in range(begin, min(end, begin + (1 << 30)), 1 << 20):
+                try:
+                    memory.seek(at)
+                    data = memory.read(min(1 << 20, end - at))
+                except (OSError, ValueError, OverflowError):
+                    break  # what the kernel keeps to itself, or nobody ever wrote to
+                looked_at += len(data)
+                found |= {name for name, needle in needles.items() if needle in tail + data}
+                tail = data[-longest:]
+    check(looked_at > 1 << 20, "the memory of %d could be read" % pid)
     return found
 
 
 def needles_of(node):
     key = key_tool(node, "show", node.passphrase)
     return {"data key": bytes.fromhex(key), "data key in hex": key.encode(), "data key in HEX": key.upper().encode(),
-            "passphrase": node.passphrase.encode()}
+            "passphrase": node.passphrase.encode(), "passphrase in base64": base64.b64encode(node.passphrase.encode())}
 
 
 def check_locked(stage, node, needles):
@@ -176,9 +244,10 @@ def test_lock_and_unlock(stage):
     with socket.socket() as one:
         check(one.connect_ex(listen) != 0, "something is served while locked")
     alice.do("lock")  # once more
-    code, _, err = unlock(alice, "not it")
+    code, _, err = unlock(alice, WRONG)
     check_equal((code, "wrong passphrase" in err), (1, True), err)
-    check_locked(stage, alice, dict(needles, wrong=b"never given"))
+    check_locked(stage, alice, dict(needles, **{"wrong passphrase": WRONG.encode(),
+                                                "wrong passphrase in base64": base64.b64encode(WRONG.encode())}))
     second = subprocess.run([alice.program, "run", "--data", alice.data, "--passphrase-file", "-", "--no-tor"],
                             input=alice.passphrase.encode(), stderr=subprocess.PIPE, env=alice.env, timeout=60)
     check_equal((second.returncode, b"another bivouac" in second.stderr), (1, True), "a second one beside the locked one")
@@ -225,6 +294,10 @@ def test_lock_with_a_tor_of_our_own(stage):
     alice.wait_published(120)
     alice.post("after")
     bob.wait_text("after", 150)
+    tor = alice.tor_child()
+    check_equal(alice.json("panic", "--now", timeout=30)["left"], [], "destroyed")
+    wait_until(lambda: not same_process(*tor), 20, "her tor goes with her")
+    check(not os.path.exists(alice.data), "and its files")
 
 
 @limit(120)
@@ -418,6 +491,44 @@ def test_backup_with_a_key_file_of_a_node_that_is_off(stage):
 
 
 @limit(240)
+def test_restored_post_by_post(stage):
+    """Posts of all kinds with all versions, attachments, people, groups, apps, the door, what waits: as they were."""
+    from importing import fill
+    alice, bob = stage.node("alice"), stage.node("bob")
+    fill(stage, alice, bob)
+    alice.do("door", "sealed")
+    bob.stop()
+    alice.do("post", "waits for bob", "--to", bob.entity)
+    file = os.path.join(stage.top, "a.backup")
+    code, _, err = backup(alice, stage, file)
+    check_equal(code, 0, err)
+
+    def all_of(node):
+        facts, posts, files, people, _ = exported(stage, node)
+        facts.pop("made_at")
+        lists = [node.json("group", "list"), node.json("followers"), node.json("following"), node.json("app", "list"),
+                 node.json("invite", "list"), node.json("door"), node.json("deliveries")]
+        for one in lists[-1]["deliveries"]:
+            for moving in ("tries", "next_try_at", "last_problem", "problem", "why"):
+                one.pop(moving, None)
+        return facts, posts, files, people, lists
+    before = all_of(alice)
+    alice.kill9()
+    again = Node(alice.program, stage.top, "again", None)
+    stage.nodes.append(again)
+    check_equal(restore(stage, again, file)[0], 0, "restored")
+    again.launch()
+    again.wait_answering()
+    after = all_of(again)
+    check(len(before[1]) > 15 and len(before[2]) == 2 and before[3] and before[4][-1]["deliveries"], "something to compare")
+    for name, old, new in zip(("facts", "posts", "attachments", "people", "lists"), before, after):
+        if name in ("posts", "lists"):
+            for number, (one, other) in enumerate(zip(old, new)):
+                check_equal(other, one, "%s, number %d" % (name, number))
+        check_equal(new, old, name)
+
+
+@limit(480)
 def test_backup_and_restore_that_are_killed(stage):
     alice = stage.node("alice", None)
     alice.post("written")
@@ -443,13 +554,18 @@ def test_backup_and_restore_that_are_killed(stage):
             os.remove(file)
     alice.post("still here")
     words = file_of(stage, PASSPHRASE)
-    made = 0
+    begin = time.monotonic()
+    check_equal(Node(alice.program, stage.top, "probe", None).cli("restore", whole, "--key-file", key, "--new-passphrase-file", words,
+                                                                  timeout=60)[0], 0, "a whole one")
+    usual = time.monotonic() - begin
+    made, again = 0, 0
     for turn in range(KILLS):
         data = os.path.join(stage.top, "r%d" % turn)
-        killed("restore", whole, "--data", data, "--key-file", key, "--new-passphrase-file", words, usual=1.8)
+        killed("restore", whole, "--data", data, "--key-file", key, "--new-passphrase-file", words, usual=usual)
         node = Node(alice.program, stage.top, "r%d" % turn, None)
         if os.path.exists(os.path.join(data, "bivouac.db")):
             made += 1
+            node.do("entity", "list", "--passphrase-file", words)
             if made <= 3:
                 node.launch()
                 node.wait_answering()
@@ -458,7 +574,18 @@ def test_backup_and_restore_that_are_killed(stage):
         else:
             code, _, err = node.cli("run", "--no-tor", "--passphrase-file", words)
             check_equal((code, "no node" in err), (1, True), "no node: %s" % err)
+            if os.path.exists(data) and again < 4:
+                again += 1
+                check_equal(restore(stage, node, whole, "--key-file", key)[0], 0, "the same command again, after %r" % os.listdir(data))
+                node.do("entity", "list", "--passphrase-file", file_of(stage, node.passphrase))
         shutil.rmtree(data, ignore_errors=True)
+    check(made > 0 and again > 0, "both happened: %d made, %d done again" % (made, again))
+    # Keys alone may be all that somebody has: they are not taken for what a restore left.
+    alone = os.path.join(stage.top, "alone")
+    os.mkdir(alone, 0o700)
+    shutil.copy(os.path.join(alice.data, "bivouac.keys"), alone)
+    error = Node(alice.program, stage.top, "alone", None).refused("restore", whole, "--key-file", key, "--new-passphrase-file", words)
+    check("not empty" in error, "keys alone: " + error)
 
 
 def exported(stage, node, *more):
@@ -524,5 +651,41 @@ def test_export_in_open_formats(stage):
     open(taken, "w").close()
     check("there already" in alice.cli("export", taken, "--passphrase-file", "-", stdin=PASSPHRASE.encode())[2], "nothing is overwritten")
     check("wrong passphrase" in alice.cli("export", taken + "2", "--passphrase-file", "-", stdin=b"not it")[2], "by her alone")
+    # What fits nothing would leave in what was to be kept out.
+    for wrong, words in ((["--without", "bob"], "is no address"), (["--without", ""], "is no address"), (["--types", "status"], "is no type"),
+                         (["--types", "https://"], "is no type"), (["--since", "yesterday"], "length of time")):
+        check(words in alice.refused("export", taken + "3", *wrong, "--passphrase-file", "-", stdin=PASSPHRASE.encode()), "%r" % wrong)
+    check(not os.path.exists(taken + "3"), "nothing was made")
+    check(not any(p["entity"] == bob.entity for p in exported(stage, alice, "--without", bob.entity + "/")[1]), "with a slash behind it")
     alice.stop()
     check_equal(len(exported(stage, alice, "--types", STATUS)[1]), 3, "of a node that is off")
+
+
+@limit(240)
+def test_an_export_that_is_killed(stage):
+    """A file of that name is a whole export or is not there; the node goes on, and nothing is left behind."""
+    alice = stage.node("alice", None, start=False)
+    key_tool(alice, "cheap")
+    alice.start()
+    for number in range(40):
+        alice.post("post %d" % number)
+    for number in range(4):
+        alice.do("post", "file %d" % number, "--attach", stage.file("f%d" % number, os.urandom(400_000)))
+    file, words, chance, made = os.path.join(stage.top, "x.tar.zst"), file_of(stage, alice.passphrase), random.Random(12), 0
+    begin = time.monotonic()
+    whole = exported(stage, alice)
+    usual = time.monotonic() - begin
+    for turn in range(KILLS):
+        process = subprocess.Popen([alice.program, "export", file, "--data", alice.data, "--passphrase-file", words],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=alice.env)
+        time.sleep(chance.uniform(0, 1.2) * usual)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if os.path.exists(file):
+            made += 1
+            listed = subprocess.run(["tar", "--zstd", "-tf", file], check=True, stdout=subprocess.PIPE).stdout.decode()
+            check_equal(listed.count("/attachments/"), 4, "whole")
+            os.remove(file)
+    check(0 < made < KILLS, "both happened: %d of %d" % (made, KILLS))
+    check_equal(exported(stage, alice)[1:4], whole[1:4], "after all of them")
+    check_equal([n for n in os.listdir(alice.data) if ".backup" in n], [], "copies of the database")
