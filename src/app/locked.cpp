@@ -3,6 +3,7 @@
 
 #include <bivouac/api/error_response.h>
 #include <bivouac/app/config.h>
+#include <bivouac/app/guardian.h>
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/event_loop.h>
 #include <bivouac/base/log.h>
@@ -74,6 +75,8 @@ struct Waiting {
         std::lock_guard lock(one_at_a_time);
         if (!store) {
             auto opened = open_store(directory, *passphrase);
+            if (!opened.ok() && opened.error().kind == ErrorKind::Forbidden)
+                kill(getpid(), SIGUSR2);
             if (!opened.ok())
                 return api::error_response(api::status_of(opened.error().kind), opened.error().detail);
             store = std::move(*opened);
@@ -85,7 +88,7 @@ struct Waiting {
 
 }  // namespace
 
-Result<std::optional<OpenedData>> wait_for_passphrase(const std::string& directory)
+Result<Waited> wait_for_passphrase(const std::string& directory)
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -118,9 +121,12 @@ Result<std::optional<OpenedData>> wait_for_passphrase(const std::string& directo
     loop.stop();
     loop_thread.join();
     if (signal != SIGUSR2)
-        return std::optional<OpenedData>();
+        return Waited{};
+    std::lock_guard all_answered(waiting->one_at_a_time);
+    if (!waiting->store)
+        return Waited{std::nullopt, kExitLocked};
     log::info("unlocked");
-    return std::optional<OpenedData>(OpenedData{std::move(lock), std::move(waiting->store)});
+    return Waited{OpenedData{std::move(lock), std::move(waiting->store)}, 0};
 }
 
 }  // namespace bivouac::app

@@ -26,6 +26,17 @@ bool wait_until_locked(const std::string& directory, bool wanted)
     return false;
 }
 
+// After a wrong passphrase the node forgets it by taking another process; whoever tries again meets that one.
+void wait_for_another(const std::string& directory, pid_t before)
+{
+    for (int tenths = 0; tenths < 50; ++tenths) {
+        const pid_t now = app::find_node(directory).worker;
+        if (now != 0 && now != before && call_node(directory, "GET", "/status").ok())
+            return;
+        ::usleep(100'000);
+    }
+}
+
 }  // namespace
 
 void add_lock(CLI::App& app, Context& context)
@@ -63,10 +74,13 @@ void add_unlock(CLI::App& app, Context& context)
             if (!status.value("locked", false))
                 return fail(ErrorKind::Conflict, "the node is not locked");
             const Secret passphrase = TRY(read_passphrase(*file, Ask::Once));
+            const pid_t worker = app::find_node(context.data_directory).worker;
             // Base64: a passphrase from a file may be any bytes.
             Json body = {{"passphrase", to_base64(passphrase.view())}};
             auto answer = call_node(context.data_directory, "POST", "/unlock", &body);
             wipe(body["passphrase"].get_ref<std::string&>());
+            if (!answer.ok() && answer.error().kind == ErrorKind::Forbidden)
+                wait_for_another(context.data_directory, worker);
             if (!answer.ok())
                 return std::move(answer).error();
             if (!wait_until_locked(context.data_directory, false))

@@ -27,8 +27,7 @@ struct RunOptions {
     bool verbose = false;
 };
 
-// Nothing: it was told to stop while it was locked.
-Result<std::optional<app::OpenedData>> open(Context& context, RunOptions& options, app::Begin begin)
+Result<app::Waited> open(Context& context, RunOptions& options, app::Begin begin)
 {
     if (begin == app::Begin::Locked) {
         app::block_stop_signals();
@@ -37,7 +36,7 @@ Result<std::optional<app::OpenedData>> open(Context& context, RunOptions& option
     const Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once));
     app::block_stop_signals();
     auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
-    return std::optional<app::OpenedData>(std::move(data));
+    return app::Waited{std::move(data), 0};
 }
 
 // For a person at a terminal; a log file gets no address.
@@ -57,9 +56,10 @@ void greet(const app::Node& node, bool no_tor)
 // Gives the exit code.
 Result<int> serve(Context& context, RunOptions& options, app::Begin begin)
 {
-    auto data = TRY(open(context, options, begin));
+    auto opened = TRY(open(context, options, begin));
+    auto data = std::move(opened.data);
     if (!data)
-        return 0;
+        return opened.exit_code;
     for (app::RunConfig config = options.config;;) {
         auto node = TRY(app::Node::start(config, std::move(*data)));
         greet(*node, config.no_tor);
