@@ -4,6 +4,9 @@
 #include <bivouac/base/bytes.h>
 #include <bivouac/store/key_file.h>
 
+#include <cstdlib>
+#include <utility>
+
 #include <sodium.h>
 
 using namespace bivouac;
@@ -143,6 +146,36 @@ TEST_CASE("used and unused slots cannot be told apart by their form, and the use
         std::string_view head = std::string_view(file).substr(32 + slot * 160, 8);
         CHECK(head == std::string_view(file).substr(32, 8));
     }
+}
+
+TEST_CASE("what is in a slot, used or not, looks like chance")
+{
+    std::string file = made(make_data_keys(system_random()));
+    auto check_slots = [](std::string_view bytes) {
+        for (size_t slot = 0; slot < kKeySlots; ++slot) {
+            const std::string_view body = bytes.substr(32 + slot * 160 + 8, 152);
+            int ones = 0;
+            bool seen[256] = {};
+            size_t kinds = 0;
+            for (const char c : body) {
+                ones += __builtin_popcount(static_cast<unsigned char>(c));
+                kinds += !std::exchange(seen[static_cast<unsigned char>(c)], true);
+            }
+            // 1216 bits: ten standard deviations around the half.
+            CHECK(std::abs(ones - 608) < 175);
+            CHECK(kinds > 70);
+            for (size_t other = 0; other < slot; ++other)
+                CHECK(body.substr(0, 8) != bytes.substr(32 + other * 160 + 8, 8));
+        }
+    };
+    check_slots(file);
+    file = *add_passphrase(file, words("correct horse"), words("another"), "n", system_random(), 1);
+    check_slots(file);
+    const auto listed = list_passphrases(file, words("correct horse"));
+    for (const auto& slot : *listed)
+        if (!slot.is_this)
+            file = *remove_passphrase(file, words("correct horse"), slot.number, system_random());
+    check_slots(file);
 }
 
 TEST_CASE("an empty passphrase is refused")
