@@ -295,6 +295,57 @@ TEST_CASE("what is forged, stale or about somebody else changes nothing")
     refused(bob.receive_as(old, real));
 }
 
+TEST_CASE("an announcement that is played again leads nobody back to an address that was left")
+{
+    Mover alice;
+    const std::string first = alice.self.entity;
+    const std::string second = alice.move('n');
+    const Post early = announcement(alice.meta(), second, first);
+    const std::string third = alice.write(
+        [&](store::WriteTx& tx) { return move_self(tx, alice.self, seed('n'), seed('m'), tx.now_ms() + kDay); });
+    alice.self.entity = third;
+    const Post late = announcement(alice.meta(), third, first);
+
+    // Whoever followed both moves hears of the first once more: from the first address, the second, or the third.
+    Follower bob(first);
+    REQUIRE(bob.receive_as(first, early).ok());
+    REQUIRE(bob.receive_as(second, announcement(alice.meta(), third, second)).ok());
+    auto stays = [&](Follower& one) {
+        CHECK(one.relationship_with(third));
+        CHECK_FALSE(one.relationship_with(second));
+        CHECK_FALSE(one.relationship_with(first));
+        CHECK(one.self.current(first) == third);
+        CHECK(one.self.current(second) == third);
+    };
+    stays(bob);
+    for (const std::string& as : {first, second}) {
+        CAPTURE(as);
+        CHECK_FALSE(bob.receive_as(as, early).ok());
+        stays(bob);
+    }
+    // By herself it is an old version of her meta post, and no more.
+    CHECK(bob.receive_as(third, early).ok());
+    stays(bob);
+
+    // Whoever missed the first goes to the third at once, and does not go back.
+    Follower carol(first);
+    REQUIRE(carol.receive_as(first, late).ok());
+    CHECK_FALSE(carol.receive_as(first, early).ok());
+    CHECK_FALSE(carol.receive_as(second, early).ok());
+    CHECK(carol.receive_as(third, early).ok());
+    CHECK(carol.relationship_with(third));
+    CHECK_FALSE(carol.relationship_with(second));
+    CHECK(carol.self.current(first) == third);
+
+    // Whoever knew only the second, and knows that it was left, is not led there by the first one's.
+    Follower dora(second);
+    REQUIRE(dora.receive_as(second, announcement(alice.meta(), third, second)).ok());
+    dora.know(first);
+    CHECK_FALSE(dora.receive_as(first, early).ok());
+    CHECK(dora.relationship_with(third));
+    CHECK_FALSE(dora.relationship_with(second));
+}
+
 TEST_CASE("who is blocked is blocked by her new address, too")
 {
     Mover alice;
