@@ -12,7 +12,7 @@ from entities import Face, add
 from failures import SUBSCRIPTION, peer
 from fake_server import META
 from harness import HOST, check, check_equal, wait_until
-from keys import file_of, key_tool, restore
+from keys import exported, file_of, key_tool, restore
 from node import Node, PASSPHRASE, follow, limit
 
 KILLS = 50
@@ -238,6 +238,9 @@ def test_one_of_two_moves(stage):
     alice.post("not moved")
     bob.wait_text("not moved", 60)
     check(old != new, "moved")
+    # Whoever is to be left out is left out by an address that she has left as well.
+    posts = exported(stage, bob, "--without", old)[1]
+    check([p for p in posts if p["entity"] == other] and not [p for p in posts if p["entity"] in (old, new)], "an export without her")
 
 
 @limit(180)
