@@ -153,7 +153,7 @@ def test_adding_and_removing_that_is_killed(stage):
     alice.start()
 
 
-@limit(300)
+@limit(480)
 def test_lock_and_unlock_that_are_killed(stage):
     """The command, or the node itself while it locks or unlocks: a next start or unlock has everything."""
     alice = stage.node("alice", None, start=False)
