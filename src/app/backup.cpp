@@ -168,10 +168,11 @@ Result<void> for_each_piece(Opened& backup, const char* what, const BackupProgre
 Result<void> check_can_be_made(const std::string& file)
 {
     const std::string beside = file + ".part";
-    Descriptor out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
-    if (out.fd < 0)
+    Descriptor out{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+    if (out.fd >= 0)
+        std::remove(beside.c_str());
+    else if (errno != EEXIST)
         return system_error(file, errno);
-    std::remove(beside.c_str());
     return {};
 }
 
