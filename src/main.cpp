@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Finds the verb, runs it, turns its Result into an exit code and one line on standard error.
-// 0: done. 1: refused or failed. 2: wrong usage.
+// 0: done. 1: refused or failed. 2: wrong usage. 3: a search that found nothing.
 #include <filesystem>
 #include <cstdio>
 
@@ -60,7 +60,7 @@ int main(int argc, char** argv)
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("bivouac ") + BIVOUAC_VERSION);
     for (auto add : {cli::add_init, cli::add_passphrase, cli::add_run, cli::add_open, cli::add_status, cli::add_post, cli::add_feed, cli::add_show,
-                     cli::add_attachment, cli::add_follow, cli::add_unfollow, cli::add_followers,
+                     cli::add_attachment, cli::add_search, cli::add_follow, cli::add_unfollow, cli::add_followers,
                      cli::add_following, cli::add_catch_up, cli::add_door, cli::add_group, cli::add_invite, cli::add_audience,
                      cli::add_deliveries, cli::add_stop, cli::add_lock, cli::add_unlock, cli::add_panic, cli::add_backup, cli::add_restore, cli::add_export, cli::add_import, cli::add_entity, cli::add_move, cli::add_app, cli::add_onion_key})
         add(app, context);

@@ -154,6 +154,8 @@ Result<Json> ControlApi::run(const std::string& route, const std::string& query,
         return feed(query);
     if (route == "GET /show")
         return show(query);
+    if (route == "GET /search")
+        return search(query);
     if (route == "POST /follow")
         return follow(TRY(body()));
     if (route == "POST /unfollow")

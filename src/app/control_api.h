@@ -46,6 +46,7 @@ private:
     Result<Json> post(const net::HttpRequest& request, std::string_view query);
     Result<Json> feed(std::string_view query);
     Result<Json> show(std::string_view query);
+    Result<Json> search(std::string_view query);
     Result<net::HttpResponse> attachment(std::string_view query);
     struct Wish {
         std::string entity;

@@ -33,6 +33,7 @@ void add_post(CLI::App& app, Context& context);
 void add_feed(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_attachment(CLI::App& app, Context& context);
+void add_search(CLI::App& app, Context& context);
 void add_follow(CLI::App& app, Context& context);
 void add_unfollow(CLI::App& app, Context& context);
 void add_followers(CLI::App& app, Context& context);

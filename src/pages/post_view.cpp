@@ -259,57 +259,6 @@ std::string_view base_of(const Post& post)
     return std::string_view(post.type).substr(0, post.type.find('#'));
 }
 
-std::string_view cut(std::string_view text, size_t most)
-{
-    if (text.size() <= most)
-        return text;
-    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80)
-        --most;
-    return text.substr(0, most);
-}
-
-std::string text_of_html(std::string_view html)
-{
-    static constexpr std::pair<std::string_view, std::string_view> kNamed[] = {
-        {"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}, {"&quot;", "\""}, {"&#39;", "'"}, {"&apos;", "'"}, {"&nbsp;", "\u00a0"}};
-    static constexpr std::string_view kBreaks[] = {"br", "p", "/p", "div", "/div", "li", "/h1", "/h2", "/h3", "/blockquote", "tr"};
-    std::string out;
-    out.reserve(html.size());
-    for (size_t i = 0; i < html.size();) {
-        if (html[i] == '<') {
-            const size_t end = html.find('>', i);
-            if (end == std::string_view::npos) {
-                out += html.substr(i);  // no tag: somebody's heart
-                break;
-            }
-            std::string name(html.substr(i + 1, std::min<size_t>(end - i - 1, 12)));
-            std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-            for (auto tag : kBreaks)
-                if (name.starts_with(tag) && (name.size() == tag.size() || name[tag.size()] == ' ' || name[tag.size()] == '/')) {
-                    if (!out.empty() && !out.ends_with("\n\n"))
-                        out += '\n';
-                    break;
-                }
-            i = end + 1;
-            continue;
-        }
-        bool named = false;
-        if (html[i] == '&')
-            for (const auto& [from, to] : kNamed)
-                if (html.substr(i).starts_with(from)) {
-                    out += to;
-                    i += from.size();
-                    named = true;
-                    break;
-                }
-        if (!named)
-            out += html[i++];
-    }
-    while (out.ends_with('\n'))
-        out.pop_back();
-    return out;
-}
-
 std::string plain_text_of(const Post& post, size_t most)
 {
     const Json content = content_of(post);
@@ -402,6 +351,26 @@ void show_post(Page& page, const Post& post, const Around& around, Reader reader
         }
     }
     page.m("</article>\n");
+}
+
+void show_pieces(Page& page, const std::vector<store::Piece>& pieces)
+{
+    for (const auto& piece : pieces)
+        if (piece.marked)
+            page.m("<mark>").x(piece.text).m("</mark>");
+        else
+            page.x(piece.text);
+}
+
+void show_found(Page& page, const Post& post, const Around& around, const std::vector<store::Piece>& excerpt)
+{
+    page.m("<article class=\"post\">\n<header>");
+    show_author(page, post.entity, around, Reader::Owner);
+    page.m(" <a class=\"when\" href=\"").x(address_of(post, Reader::Owner)).m("\">").time(post.published_at).m("</a> ");
+    show_audience(page, post);
+    page.m("</header>\n<div class=\"text\" dir=\"auto\">");
+    show_pieces(page, excerpt);
+    page.m("</div>\n</article>\n");
 }
 
 void show_readers(Page& page, const tent::Readers& readers, const Around& around)

@@ -9,7 +9,9 @@
 
 #include <bivouac/model/post.h>
 #include <bivouac/model/post_list.h>
+#include <bivouac/model/post_words.h>
 #include <bivouac/store/reactions.h>
+#include <bivouac/store/search.h>
 #include <bivouac/tent/audience.h>
 
 #include "page.h"
@@ -31,15 +33,14 @@ std::string author_name(const Around& around, const tent::Self& self, const std:
 enum class Detail { Card, Whole };
 void show_post(Page& page, const Post& post, const Around& around, Reader reader, Detail detail);
 
+// One result of a search: who, when, and the excerpt, with a link to the post.
+void show_found(Page& page, const Post& post, const Around& around, const std::vector<store::Piece>& excerpt);
+void show_pieces(Page& page, const std::vector<store::Piece>& pieces);
+
 void show_readers(Page& page, const tent::Readers& readers, const Around& around);
 
 // The words of a post, for lists, search results and feeds. At most `most` bytes, cut at a character.
 std::string plain_text_of(const Post& post, size_t most);
-// HTML of others as plain text: tags are dropped, the few common entities decoded. Pure.
-std::string text_of_html(std::string_view html);
-// At most so many bytes, whole characters.
-std::string_view cut(std::string_view text, size_t most);
-
 // What an image is by its bytes' beginning: "image/png" and the like; null for everything that is not one of four plain
 // formats, which a browser only gets as a download.
 const char* plain_image_type(std::string_view content_type);

@@ -13,6 +13,8 @@
 
 #include <bivouac/store/transaction.h>
 
+#include "search_words.h"
+
 namespace bivouac::store {
 
 namespace {
@@ -92,6 +94,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
             return SQLITE_OK;
         },
         database.get());
+    TRY(add_search_functions(database->db_));
     sqlite3_db_config(database->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_limit(database->db_, SQLITE_LIMIT_LENGTH, 64 << 20);
     return database;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/store/entities.h>
+#include <bivouac/store/search.h>
 
 namespace bivouac::store {
 
@@ -91,6 +92,7 @@ Result<void> set_owner_passphrase(WriteTx& tx, int64_t id, std::string_view hash
 
 Result<void> remove_entity(WriteTx& tx, int64_t id)
 {
+    TRY(forget_before_removal(tx, id));
     TRY(tx.prepare("DELETE FROM entities WHERE id = :id").bind(":id", id).run());
     // Whoever is named nowhere any more; all columns that name somebody say so in the schema, but versions.author, which
     // says what posts.author says.

@@ -36,10 +36,10 @@ struct Table {
     std::vector<Column> columns;
 };
 
-// Of the file, or of browsers at the old place: not of one entity.
+// Of the file, or of browsers at the old place: not of one entity. What is for searching is made anew of what was copied.
 bool is_of_the_file(const std::string& table)
 {
-    return table == "restorations" || table == "sessions" || table.starts_with("sqlite_");
+    return table == "restorations" || table == "sessions" || table.starts_with("sqlite_") || table.starts_with("search_");
 }
 
 class Rows {
@@ -131,6 +131,8 @@ std::string condition(const std::vector<Table>& tables, const Table& table, int 
 // What stands for a value in the other file.
 std::string translated(const Table& table, const Column& column, const std::set<std::string>& numbered)
 {
+    if (table.name == "posts" && column.name == "indexed")
+        return "0";
     const std::string& to = column.refers_to;
     if (to == "names" || to == "types" || to == "blobs")
         return "(SELECT new FROM temp.map_" + to + " WHERE old = s." + column.name + ")";
@@ -232,7 +234,10 @@ Result<void> copy_rows(Database& database, const std::string& new_name)
     }
     for (const auto& trigger : triggers)
         TRY(database.execute(trigger));
-    return {};
+    return database.execute(R"(
+        INSERT OR IGNORE INTO main.search_people_queue
+        SELECT owner, peer FROM main.relationships WHERE owner = (SELECT new_id FROM temp.moving)
+        UNION SELECT owner, author FROM main.versions WHERE owner = (SELECT new_id FROM temp.moving) AND meta = 1)");
 }
 
 }  // namespace

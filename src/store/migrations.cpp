@@ -24,6 +24,7 @@ const char* const kMigrations[] = {
 #include "sql_0013_hosting.h"
 #include "sql_0014_moves.h"
 #include "sql_0015_pages.h"
+#include "sql_0016_search.h"
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "database.h"
 #include "migrations.h"
+#include "search_words.h"
 
 namespace bivouac::store {
 
@@ -171,6 +172,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, const DataKe
     impl->writer = TRY(Database::open(path, keys, create ? Database::Access::Create : Database::Access::ReadWrite,
                                       options.cache_kib_writer));
     TRY(migrate(*impl->writer));
+    TRY(check_words_version(*impl->writer));
     for (int i = 0; i < options.readers; ++i)
         impl->readers.push_back(
             TRY(Database::open(path, keys, Database::Access::ReadOnly, options.cache_kib_reader)));

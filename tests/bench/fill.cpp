@@ -2,6 +2,7 @@
 // A data directory with as many public posts as asked for, written by the store's own functions in large
 // transactions, under a passphrase that costs nothing to check. Prints what the bench needs to know of it.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 
@@ -16,6 +17,7 @@
 #include <bivouac/store/key_file.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
+#include <bivouac/store/search.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/meta.h>
@@ -74,7 +76,8 @@ Post status_post(const tent::Self& self, int64_t when)
     post.id = system_random().id();
     post.entity = self.entity;
     post.type = type::kStatus;
-    post.content = Json({{"text", words(40 + system_random().below(200))}}).dump();
+    // One word of many, for searches that find few.
+    post.content = Json({{"text", words(40 + system_random().below(200)) + "w" + std::to_string(system_random().below(20'000))}}).dump();
     post.published_at = post.received_at = when;
     post.version.published_at = post.version.received_at = when;
     post.version.id = version_id_of(post);
@@ -167,6 +170,11 @@ int main(int count, char** values)
             return {};
         }));
     }
+    // As a node does by itself.
+    const auto indexing = std::chrono::steady_clock::now();
+    if (must(store::index_waiting(*store, std::chrono::hours(1))) != 0)
+        die("the posts are not indexed");
+    const std::chrono::duration<double> indexed = std::chrono::steady_clock::now() - indexing;
     Json followers = Json::array();
     for (const int64_t wanted = arguments.number("--followers", 0); static_cast<int64_t>(followers.size()) < wanted;)
         must(store->write([&](store::WriteTx& tx) -> Result<void> {
@@ -177,6 +185,6 @@ int main(int count, char** values)
             return {};
         }));
     std::cout << Json({{"entity", self.entity}, {"id", app.hawk_id}, {"key", app.hawk_key}, {"app", app.app_post},
-                       {"post", middle}, {"posts", posts}, {"followers", followers}})
+                       {"post", middle}, {"posts", posts}, {"followers", followers}, {"index_seconds", indexed.count()}})
               << std::endl;
 }

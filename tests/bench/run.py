@@ -15,6 +15,7 @@ BUILD/bench-data and made anew when what writes them has changed.
 import argparse
 import glob
 import hashlib
+import http.client
 import json
 import os
 import shutil
@@ -346,6 +347,48 @@ def feed_app(bench):
 @row("feed_types", "the same, an app's statuses only (orientation)", None, "same bytes from a constant handler")
 def feed_types(bench):
     return bench.against_constant("/posts?types=" + tent.escape("https://tent.io/types/status/v0"), True)[:3]
+
+
+class Control:
+    """The control socket, one connection kept open."""
+
+    def __init__(self, node):
+        self.connection = http.client.HTTPConnection("localhost")
+        self.connection.sock = socket.socket(socket.AF_UNIX)
+        self.connection.sock.connect(os.path.join(node.data, "control.sock"))
+
+    def ask(self, target):
+        self.connection.request("GET", target)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise Failed("%s: %d %r" % (target, answer.status, body[:200]))
+        return json.loads(body)
+
+    def milliseconds(self, target, times=20):
+        taken = []
+        for _ in range(times):
+            begin = time.monotonic()
+            self.ask(target)
+            taken.append(1000 * (time.monotonic() - begin))
+        return statistics.median(taken)
+
+
+@row("search", "search page of 25, a word of most posts (orientation)", None, "a feed page, by the same socket")
+def search(bench):
+    node = bench.main()
+    control = Control(node)
+    common, rare = "/search?q=harbour", "/search?q=w1234%20"
+    wanted = {"newest first": common, "closest first": common + "&sort=closest", "a rare word": rare,
+              "two words": "/search?q=harbour%20nobody", "one letter": "/search?q=h", "in quotes": "/search?q=%22the%20harbour%22"}
+    for target in list(wanted.values()) + ["/feed"]:
+        control.ask(target)
+    if len(control.ask(common)["posts"]) != 25 or not control.ask(rare)["posts"]:
+        raise Failed("the search does not find what is there")
+    ours, floor = bench.turns(lambda: control.milliseconds(common), lambda: control.milliseconds("/feed"))
+    bench.notes.append("search: among %d posts, indexed in %.1f s; %s; a feed page %.2f ms" % (
+        bench.large, node.facts["index_seconds"], ", ".join("%s %.2f ms" % (n, control.milliseconds(t)) for n, t in wanted.items()), floor))
+    return ours, floor, "ms a page"
 
 
 def note_nginx(bench, name, answer, ours, floor):

@@ -328,6 +328,84 @@ TEST_CASE("deleting asks first, and takes only posts of hers")
     CHECK(browser.post("/me/delete", "csrf=" + csrf + "&post=meta").status != 303);
 }
 
+TEST_CASE("search: posts with marks, people, tags; edited and deleted posts as they are now; only for the owner")
+{
+    Browser browser;
+    CHECK(browser.get("/me/search?q=harbour").status == 303);
+    browser.log_in();
+    const auto empty = browser.get("/me/search");
+    CHECK(empty.status == 200);
+    CHECK(has(empty, "role=\"search\""));
+    CHECK(has(empty, "aria-current=\"page\""));
+    const std::string id = browser.say("we meet at the harbour #tonight <b>", "followers");
+    browser.home.know(browser.home.bob);
+    const auto page = browser.get("/me/search?q=HARB");
+    CHECK(has(page, "we meet at the <mark>harbour</mark> #tonight &lt;b&gt;"));
+    CHECK(has(page, "value=\"HARB\""));
+    CHECK(has(page, "/me/post?entity=" + percent_encode(browser.home.self.entity) + "&amp;post=" + id));
+    CHECK(has(browser.get("/me/search?q=harbour+elsewhere"), "No post has all of this in it."));
+    // A tag in a post leads to its search.
+    CHECK(has(browser.get("/me"), "href=\"/me/search?q=%23tonight\""));
+    CHECK(has(browser.get("/me/search?q=%23tonight"), "#<mark>tonight</mark>"));
+    CHECK(has(browser.get("/me/search?q=toni&in=tags"), "href=\"/me/search?q=%23tonight\""));
+    CHECK(has(browser.get("/me/search?in=people&q=" + percent_encode(browser.home.bob.substr(0, 20))), "/me/person?entity=" + percent_encode(browser.home.bob)));
+    CHECK(has(browser.get("/me/search?in=people&q=nobodyatall"), "Nobody."));
+    const auto form = browser.get("/me/edit?post=" + id);
+    constexpr std::string_view kVersion = "name=\"version\" value=\"";
+    const std::string version = form.body.substr(form.body.find(kVersion) + kVersion.size(), 75);
+    CHECK(browser.post("/me/edit", "csrf=" + browser.token(form) + "&post=" + id + "&version=" + version + "&text=we+meet+at+the+bridge").status == 303);
+    CHECK(has(browser.get("/me/search?q=harbour"), "No post has all of this in it."));
+    CHECK(has(browser.get("/me/search?q=bridge"), "<mark>bridge</mark>"));
+    CHECK(browser.post("/me/delete", "csrf=" + browser.token(form) + "&post=" + id).status == 303);
+    CHECK(has(browser.get("/me/search?q=bridge"), "No post has all of this in it."));
+}
+
+TEST_CASE("search: what is typed is no error and no markup")
+{
+    Browser browser;
+    browser.log_in();
+    browser.say("plain text", "public");
+    const std::string evil = "\"><script>alert(1)</script>";
+    for (const std::string& typed : {evil, std::string("\""), std::string("' OR 1=1 --"), std::string("NEAR("), std::string("words:*"), std::string("\0x", 2), std::string("\xff\xfe"), std::string("!!!"),
+                                     std::string("#"), std::string(3000, '"'), std::string(3000, 'x'), std::string(20'000, 'x'), std::string(1'000'000, 'x'), "\xe2\x80\xae" + evil})
+        for (const char* more : {"", "&in=people", "&in=tags", "&sort=closest", "&before=-1", "&after=99999999999999999999", "&skip=x&sort=closest", "&before=5&after=5"}) {
+            CAPTURE(typed.substr(0, 30));
+            CAPTURE(more);
+            const auto page = browser.get("/me/search?q=" + percent_encode(typed) + more);
+            CHECK(page.status == 200);
+            CHECK(!has(page, "<script"));
+            CHECK(!has(page, "\xe2\x80\xae"));
+            CHECK(page.body.size() < 20'000);
+        }
+    CHECK(browser.get("/me/search?q=%zz&q=%").status == 200);
+    CHECK(has(browser.get("/me/search?q=%3F%21"), "There is no word in this"));
+}
+
+TEST_CASE("search: pages of 25, newest first, or closest")
+{
+    Browser browser;
+    browser.log_in();
+    for (int i = 0; i < 30; ++i)
+        browser.say(i == 3 ? "gull gull gull" : "gull number " + std::to_string(i) + " sits there and looks at the sea for a while", "followers");
+    const auto page = browser.get("/me/search?q=gull");
+    CHECK(has(page, "number 29 "));
+    CHECK(has(page, "number 5 "));
+    CHECK(!has(page, "number 4 "));
+    CHECK(!has(page, "rel=\"prev\""));
+    const size_t at = page.body.find("&amp;before=");
+    REQUIRE(at != std::string::npos);
+    const std::string row = page.body.substr(at + 12, page.body.find('"', at) - at - 12);
+    const auto older = browser.get("/me/search?q=gull&before=" + row);
+    CHECK(has(older, "number 4 "));
+    CHECK(has(older, "number 0 "));
+    CHECK(has(older, "rel=\"prev\""));
+    CHECK(!has(older, "rel=\"next\""));
+    const auto closest = browser.get("/me/search?q=gull&sort=closest");
+    CHECK(closest.body.find("<mark>gull</mark> <mark>gull</mark>") < closest.body.find("number 29 "));
+    CHECK(has(closest, "skip=25"));
+    CHECK(has(browser.get("/me/search?q=gull&sort=closest&skip=25"), "number 0 "));
+}
+
 TEST_CASE("favorites and reposts are posts, once each, and can be taken back")
 {
     Browser browser;
