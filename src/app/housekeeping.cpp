@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "housekeeping.h"
 
+#include <condition_variable>
+#include <mutex>
+
 #include <bivouac/base/log.h>
 #include <bivouac/store/attachments.h>
 #include <bivouac/store/search.h>
@@ -18,9 +21,13 @@ struct Housekeeping::Indexer : std::enable_shared_from_this<Indexer> {
     EventLoop& loop;
     store::Store& store;
     EventLoop::Timer timer;
-    bool running = false;
+    bool running = false;  // loop thread, like the two below
     bool stopped = false;
     int64_t newest = -1;  // row of the newest post when it was looked last
+
+    std::mutex mutex;
+    std::condition_variable writer_is_done;
+    bool in_writer = false;
 
     Indexer(EventLoop& l, store::Store& s) : loop(l), store(s) {}
 
@@ -44,6 +51,10 @@ struct Housekeeping::Indexer : std::enable_shared_from_this<Indexer> {
     {
         auto seen = std::make_shared<Seen>();
         const int64_t before = newest;
+        {
+            std::lock_guard lock(mutex);
+            in_writer = true;
+        }
         store.write_async(
             [seen, before](store::WriteTx& tx) -> Result<void> {
                 seen->newest = TRY(store::newest_post_row(tx));
@@ -65,7 +76,17 @@ struct Housekeeping::Indexer : std::enable_shared_from_this<Indexer> {
                     if (self->running)
                         self->step();
                 });
+                std::lock_guard lock(self->mutex);
+                self->in_writer = false;
+                self->writer_is_done.notify_all();
             });
+    }
+
+    // The loop may be gone afterwards.
+    void wait_for_writer()
+    {
+        std::unique_lock lock(mutex);
+        writer_is_done.wait(lock, [this] { return !in_writer; });
     }
 };
 
@@ -81,6 +102,12 @@ Housekeeping::Housekeeping(EventLoop& loop, store::Store& store, int64_t every_m
     , indexer_(std::make_shared<Indexer>(loop, store))
 {
     indexer_->timer = loop.every(index_every_ms, [raw = indexer_.get()] { raw->look(); });
+}
+
+Housekeeping::~Housekeeping()
+{
+    stop();
+    indexer_->wait_for_writer();
 }
 
 void Housekeeping::stop()

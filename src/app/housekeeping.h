@@ -16,6 +16,8 @@ public:
     static constexpr int64_t kIndexEveryMs = 5'000;
 
     Housekeeping(EventLoop& loop, store::Store& store, int64_t every_ms = kEveryMs, int64_t index_every_ms = kIndexEveryMs);
+    ~Housekeeping();  // when the loop does not run any more
+    Housekeeping(const Housekeeping&) = delete;
     void stop();  // loop thread
 
 private:
