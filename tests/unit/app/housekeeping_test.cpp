@@ -68,15 +68,15 @@ TEST_CASE("new posts are indexed for searching when nobody writes, and only then
     add(230);
     REQUIRE(waiting() >= 230);
     EventLoop loop;
-    app::Housekeeping housekeeping(loop, *test.store, app::Housekeeping::kEveryMs, 100);
+    app::Housekeeping housekeeping(loop, *test.store, app::Housekeeping::kEveryMs, 1000);
     std::thread thread([&] { loop.run(); });
     // Somebody writes all the time.
-    for (int i = 0; i < 50; ++i) {
+    for (const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500); std::chrono::steady_clock::now() < until;) {
         add(1);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    CHECK(waiting() >= 280);
-    for (int tries = 0; tries < 1000 && waiting() > 0; ++tries)
+    CHECK(waiting() >= made);
+    for (int tries = 0; tries < 2000 && waiting() > 0; ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     CHECK(waiting() == 0);
     auto found = test.store->read([&](store::ReadTx& tx) {
@@ -85,7 +85,7 @@ TEST_CASE("new posts are indexed for searching when nobody writes, and only then
         return store::search_posts(tx, test.self.id, store::parse_wanted("words"), page);
     });
     REQUIRE(found.ok());
-    CHECK(found->posts.size() == 280);
+    CHECK(static_cast<int>(found->posts.size()) == made);
     loop.post([&] {
         housekeeping.stop();
         loop.stop();
