@@ -58,9 +58,11 @@ CREATE TABLE search_people_queue (
 INSERT INTO search_people_queue
 SELECT owner, peer FROM relationships UNION SELECT owner, author FROM versions WHERE meta = 1;
 
+-- (Not INSERT OR IGNORE: in a trigger the statement that fires it decides about conflicts.)
+
 -- The newest version is another one.
 CREATE TRIGGER search_other_version AFTER UPDATE OF latest ON versions WHEN NEW.latest = 1 AND OLD.latest <> 1 BEGIN
-    INSERT OR IGNORE INTO search_queue VALUES (NEW.post);
+    INSERT INTO search_queue SELECT NEW.post WHERE NOT EXISTS (SELECT 1 FROM search_queue WHERE post = NEW.post);
 END;
 
 -- What is indexed goes.
@@ -70,7 +72,7 @@ WHEN OLD.id = (SELECT indexed FROM posts WHERE id = OLD.post) BEGIN
         SELECT 'delete', OLD.post, 'o' || OLD.owner, search_words(body) FROM bodies WHERE version = OLD.id;
     DELETE FROM search_tags WHERE post = OLD.post;
     UPDATE posts SET indexed = 0 WHERE id = OLD.post;
-    INSERT OR IGNORE INTO search_queue VALUES (OLD.post);
+    INSERT INTO search_queue SELECT OLD.post WHERE NOT EXISTS (SELECT 1 FROM search_queue WHERE post = OLD.post);
 END;
 CREATE TRIGGER search_post_gone BEFORE DELETE ON posts WHEN OLD.indexed <> 0 BEGIN
     INSERT INTO search_index (search_index, rowid, owner, words)
@@ -89,8 +91,8 @@ CREATE TRIGGER search_version_moved BEFORE UPDATE OF post ON versions WHEN NEW.p
         WHERE p.id = OLD.post AND p.indexed = OLD.id;
     DELETE FROM search_tags WHERE post = OLD.post AND EXISTS (SELECT 1 FROM posts WHERE id = OLD.post AND indexed = OLD.id);
     UPDATE posts SET indexed = 0 WHERE id = OLD.post AND indexed = OLD.id;
-    INSERT OR IGNORE INTO search_queue VALUES (OLD.post);
-    INSERT OR IGNORE INTO search_queue VALUES (NEW.post);
+    INSERT INTO search_queue SELECT OLD.post WHERE NOT EXISTS (SELECT 1 FROM search_queue WHERE post = OLD.post);
+    INSERT INTO search_queue SELECT NEW.post WHERE NOT EXISTS (SELECT 1 FROM search_queue WHERE post = NEW.post);
 END;
 CREATE TRIGGER search_body_changed BEFORE UPDATE OF body ON bodies
 WHEN EXISTS (SELECT 1 FROM versions v JOIN posts p ON p.id = v.post WHERE v.id = OLD.version AND p.indexed = v.id)
@@ -98,32 +100,40 @@ WHEN EXISTS (SELECT 1 FROM versions v JOIN posts p ON p.id = v.post WHERE v.id =
     INSERT INTO search_index (search_index, rowid, owner, words)
         SELECT 'delete', v.post, 'o' || v.owner, search_words(OLD.body) FROM versions v WHERE v.id = OLD.version;
     UPDATE posts SET indexed = 0 WHERE id = (SELECT post FROM versions WHERE id = OLD.version);
-    INSERT OR IGNORE INTO search_queue SELECT post FROM versions WHERE id = OLD.version;
+    INSERT INTO search_queue SELECT post FROM versions WHERE id = OLD.version AND post NOT IN (SELECT post FROM search_queue);
 END;
 
 -- People: their notes, and their profiles, which are meta posts.
 CREATE TRIGGER search_relationship_added AFTER INSERT ON relationships BEGIN
-    INSERT OR IGNORE INTO search_people_queue VALUES (NEW.owner, NEW.peer);
+    INSERT INTO search_people_queue SELECT NEW.owner, NEW.peer
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = NEW.owner AND person = NEW.peer);
 END;
 CREATE TRIGGER search_relationship_changed AFTER UPDATE OF peer, note ON relationships
 WHEN NEW.peer <> OLD.peer OR NEW.note <> OLD.note BEGIN
-    INSERT OR IGNORE INTO search_people_queue VALUES (OLD.owner, OLD.peer);
-    INSERT OR IGNORE INTO search_people_queue VALUES (NEW.owner, NEW.peer);
+    INSERT INTO search_people_queue SELECT OLD.owner, OLD.peer
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = OLD.owner AND person = OLD.peer);
+    INSERT INTO search_people_queue SELECT NEW.owner, NEW.peer
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = NEW.owner AND person = NEW.peer);
 END;
 CREATE TRIGGER search_relationship_gone AFTER DELETE ON relationships
 WHEN EXISTS (SELECT 1 FROM entities WHERE id = OLD.owner) BEGIN
     DELETE FROM search_people WHERE owner = OLD.owner AND person = OLD.peer;
-    INSERT OR IGNORE INTO search_people_queue VALUES (OLD.owner, OLD.peer);
+    INSERT INTO search_people_queue SELECT OLD.owner, OLD.peer
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = OLD.owner AND person = OLD.peer);
 END;
 CREATE TRIGGER search_profile_added AFTER INSERT ON versions WHEN NEW.meta = 1 BEGIN
-    INSERT OR IGNORE INTO search_people_queue VALUES (NEW.owner, NEW.author);
+    INSERT INTO search_people_queue SELECT NEW.owner, NEW.author
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = NEW.owner AND person = NEW.author);
 END;
 CREATE TRIGGER search_profile_moved AFTER UPDATE OF author ON versions WHEN NEW.meta = 1 AND NEW.author <> OLD.author BEGIN
-    INSERT OR IGNORE INTO search_people_queue VALUES (OLD.owner, OLD.author);
-    INSERT OR IGNORE INTO search_people_queue VALUES (NEW.owner, NEW.author);
+    INSERT INTO search_people_queue SELECT OLD.owner, OLD.author
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = OLD.owner AND person = OLD.author);
+    INSERT INTO search_people_queue SELECT NEW.owner, NEW.author
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = NEW.owner AND person = NEW.author);
 END;
 CREATE TRIGGER search_profile_gone AFTER DELETE ON versions
 WHEN OLD.meta = 1 AND EXISTS (SELECT 1 FROM entities WHERE id = OLD.owner) BEGIN
     DELETE FROM search_people WHERE owner = OLD.owner AND person = OLD.author;
-    INSERT OR IGNORE INTO search_people_queue VALUES (OLD.owner, OLD.author);
+    INSERT INTO search_people_queue SELECT OLD.owner, OLD.author
+        WHERE NOT EXISTS (SELECT 1 FROM search_people_queue WHERE owner = OLD.owner AND person = OLD.author);
 END;
