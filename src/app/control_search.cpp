@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "control_api.h"
 #include "control_parameters.h"
@@ -73,14 +76,18 @@ Result<Json> ControlApi::search(std::string_view query)
             return fail(ErrorKind::Invalid, "kind is posts, people or tags");
         Json list = Json::array();
         auto found = TRY(store::search_posts(tx, self_.id, wanted, page));
+        std::set<std::string> authors;
+        for (const auto& one : found.posts)
+            authors.insert(one.post.entity);
+        const auto profiles = TRY(store::load_profiles(tx, self_.id, std::vector<std::string>(authors.begin(), authors.end())));
         for (const auto& one : found.posts) {
             Json post = {{"entity", one.post.entity},
                          {"id", one.post.id},
                          {"type", one.post.type},
                          {"published_at", one.post.published_at},
                          {"excerpt", pieces_json(store::excerpt(words_of_post(one.post), marks, kExcerptBytes))}};
-            if (auto profiles = TRY(store::load_profiles(tx, self_.id, {one.post.entity})); !profiles.empty() && !profiles.begin()->second.name.empty())
-                post["name"] = profiles.begin()->second.name;
+            if (auto profile = profiles.find(one.post.entity); profile != profiles.end() && !profile->second.name.empty())
+                post["name"] = profile->second.name;
             list.push_back(std::move(post));
         }
         out["posts"] = std::move(list);

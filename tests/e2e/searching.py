@@ -62,11 +62,12 @@ def test_a_post_is_found_on_both_nodes_until_it_is_changed_or_deleted(stage):
 def test_whatever_is_asked_is_answered(stage):
     alice = stage.node("alice")
     ids = [json.loads(alice.do("post", "apple number %d" % i, "--json"))["post"]["id"] for i in range(7)]
-    for text in ('"', "'", "a AND", "NEAR(", "owner:o1", "x" * 100_000, "apple; DROP TABLE posts"):
+    for text in ("a AND", "NEAR(", "owner:o1", "x" * 100_000, "apple; DROP TABLE posts"):
         code, _, err = alice.cli("search", text, "--json")
         check(code in (0, NOTHING), "%r: %d %s" % (text[:30], code, err))
-    said = alice.refused("search", "!?")
-    check("no word" in said, "only signs: %r" % said)
+    for text in ("!?", '"', "'", "*", ""):
+        said = alice.refused("search", text)
+        check("no word" in said, "only signs: %r" % said)
     alice.refused("search", "apple", "--limit", "0", code=2)
     alice.refused("search", "apple", "--people", "--tag", code=2)
     alice.refused("search", code=2)
