@@ -8,7 +8,7 @@
 
 build_packages="g++ meson ninja-build pkgconf libsqlcipher-dev libcurl4-openssl-dev libcpp-httplib-dev
   nlohmann-json3-dev libevent-dev libsodium-dev libcli11-dev libbsd-dev libssl-dev zlib1g-dev libbrotli-dev
-  libqrencode-dev libpng-dev libarchive-dev libseccomp-dev doctest-dev python3"
+  libqrencode-dev libpng-dev libarchive-dev libseccomp-dev doctest-dev python3 gettext"
 run_packages="tor"
 test_packages="iproute2 util-linux mount strace zbar-tools zstd"
 # Node.js often comes from elsewhere than Debian.

@@ -241,6 +241,27 @@ std::optional<std::string_view> find_header(const std::vector<Header>& headers, 
     return std::nullopt;
 }
 
+std::string_view find_cookie(const std::vector<Header>& headers, std::string_view name)
+{
+    constexpr size_t kMost = 8192;
+    for (const auto& header : headers) {
+        if (header.name.size() != 6 || header.value.size() > kMost || !find_header({header}, "Cookie"))
+            continue;
+        std::string_view rest = header.value;
+        while (!rest.empty()) {
+            const size_t end = std::min(rest.find(';'), rest.size());
+            std::string_view pair = rest.substr(0, end);
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+            while (!pair.empty() && pair.front() == ' ')
+                pair.remove_prefix(1);
+            const size_t equals = pair.find('=');
+            if (equals != std::string_view::npos && pair.substr(0, equals) == name)
+                return pair.substr(equals + 1);
+        }
+    }
+    return {};
+}
+
 Result<uint32_t> parse_circuit_line(std::string_view line)
 {
     std::vector<std::string> words;

@@ -334,7 +334,7 @@ net::HttpResponse compose_page(Visit& visit, const Letter& letter, bool preview,
     page.m("<div class=\"field\"><label for=\"files\">").t("Attach files").m("</label>\n<p class=\"hint\" id=\"filesh\">");
     page.t("At most {0} each. Pictures lose what cameras write into them; names are replaced.", {limit});
     page.m("</p>\n<input type=\"file\" id=\"files\" name=\"files\" multiple aria-describedby=\"filesh\"></div>\n<p>");
-    page.button("Preview, and who can see it", "act", "preview", "quiet").button("Post", "act", "post").m("</p>\n").end_form();
+    page.button("Preview, and who can see it", "act", "preview", "quiet").button(Tc("button", "Post"), "act", "post").m("</p>\n").end_form();
     return page.finish(status);
 }
 

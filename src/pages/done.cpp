@@ -54,8 +54,20 @@ std::string done_words(const Visit& visit)
 
 void language_links(Html& html, Visit& visit)
 {
-    (void)visit;
-    (void)html;
+    // Back to where she is; the answer to a form is none.
+    constexpr size_t kLongest = 1000;
+    std::string back = visit.posting() || visit.request.target.size() > kLongest ? visit.path : visit.request.target;
+    if (visit.path == "/login")
+        back = "/login?next=" + percent_encode(next_of(visit));
+    html.markup("<nav class=\"languages\" aria-label=\"").text(visit.tr(T("Language"))).markup("\">\n<ul>\n");
+    for (const auto& words : languages()) {
+        html.markup("<li><a lang=\"").text(words.tag()).markup("\" hreflang=\"").text(words.tag()).markup("\" href=\"/language?to=").text(words.tag());
+        html.markup("&amp;back=").text(percent_encode(back)).markup("\"");
+        if (&words == visit.words)
+            html.markup(" aria-current=\"true\"");
+        html.markup(">").text(words.own_name()).markup("</a></li>\n");
+    }
+    html.markup("</ul>\n</nav>\n");
 }
 
 }  // namespace bivouac::pages

@@ -14,14 +14,6 @@ constexpr int64_t kSessionMs = 30 * kDayMs;
 constexpr int64_t kDeviceMs = 365 * kDayMs;
 constexpr size_t kPassphraseBytes = 4096;
 
-// Only pages of the owner.
-std::string next_of(const Visit& visit)
-{
-    std::string next = visit.posting() ? std::string(visit.form.get("next")) : visit.param("next");
-    const bool ours = next == "/me" || next.starts_with("/me/") || next.starts_with("/me?");
-    return ours && next.find_first_of("\r\n\\") == std::string::npos ? next : std::string("/me");
-}
-
 // So that the form has a token although nobody is logged in.
 net::HttpResponse with_guest(Visit& visit, net::HttpResponse response, bool fresh)
 {
@@ -124,6 +116,13 @@ net::HttpResponse link_page(Visit& visit)
 
 }  // namespace
 
+std::string next_of(const Visit& visit)
+{
+    std::string next = visit.posting() ? std::string(visit.form.get("next")) : visit.param("next");
+    const bool ours = next == "/me" || next.starts_with("/me/") || next.starts_with("/me?");
+    return ours && next.find_first_of("\r\n\\") == std::string::npos ? next : std::string("/me");
+}
+
 void login(const VisitPtr& visit)
 {
     if (visit->path != "/login")
@@ -154,7 +153,9 @@ net::HttpResponse choose_language(Visit& visit)
     std::string back = visit.param("back");
     if (!back.starts_with('/') || back.starts_with("//") || back.find_first_of("\r\n\\") != std::string::npos)
         back = "/";
-    return see_other(back).with("Set-Cookie", cookie_header(visit, kLanguageCookie, known_language(visit.param("to")), 365 * 24 * 3600));
+    // An unknown one: as the browser asks again.
+    const std::string tag = known_language(visit.param("to"));
+    return see_other(back).with("Set-Cookie", cookie_header(visit, kLanguageCookie, tag, tag.empty() ? -1 : 365 * 24 * 3600));
 }
 
 net::HttpResponse security(Visit& visit)

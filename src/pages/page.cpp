@@ -5,6 +5,8 @@
 #include <bivouac/base/bytes.h>
 #include <bivouac/tent/meta.h>
 
+#include <ctime>
+
 #include "done.h"
 
 namespace bivouac::pages {
@@ -45,21 +47,6 @@ void navigation(Html& html, const Visit& visit)
     html.markup("</ul>\n</nav>\n");
 }
 
-// Calls `text` for what is between the places and `place` with the number of each.
-template <typename Text, typename At>
-void pieces(std::string_view pattern, Text text, At place)
-{
-    size_t from = 0;
-    for (size_t open = pattern.find('{'); open != std::string_view::npos; open = pattern.find('{', open + 1)) {
-        if (open + 2 >= pattern.size() || pattern[open + 2] != '}' || pattern[open + 1] < '0' || pattern[open + 1] > '9')
-            continue;
-        text(pattern.substr(from, open - from));
-        place(static_cast<size_t>(pattern[open + 1] - '0'));
-        from = open + 3;
-    }
-    text(pattern.substr(from));
-}
-
 }  // namespace
 
 std::string_view style_text() { return kStyle; }
@@ -72,14 +59,7 @@ std::string style_path()
 
 std::string format(std::string_view pattern, std::initializer_list<std::string_view> arguments)
 {
-    std::string out;
-    pieces(
-        pattern, [&](std::string_view text) { out += text; },
-        [&](size_t index) {
-            if (index < arguments.size())
-                out += arguments.begin()[index];
-        });
-    return out;
+    return filled(pattern, arguments);
 }
 
 std::string short_entity(std::string_view entity)
@@ -136,7 +116,7 @@ Page& Page::url(std::string_view value) { return x(percent_encode(value)); }
 
 Page& Page::t(Msg msg, std::initializer_list<std::string_view> arguments)
 {
-    pieces(
+    for_pieces(
         words_(msg), [&](std::string_view text) { x(text); },
         [&](size_t index) {
             if (index < arguments.size())
@@ -153,7 +133,7 @@ Page& Page::tn(Msg one, Msg many, int64_t n)
 
 Page& Page::t_link(Msg sentence, Msg link_text, std::string_view href)
 {
-    pieces(
+    for_pieces(
         words_(sentence), [&](std::string_view text) { x(text); },
         [&](size_t) { m("<a href=\"").x(href).m("\">").t(link_text).m("</a>"); });
     return *this;
@@ -165,8 +145,12 @@ Page& Page::note(Msg msg) { return m("<p class=\"note\">").t(msg).m("</p>\n"); }
 
 Page& Page::time(int64_t ms)
 {
-    m("<time>").x(words_.date_time(ms));
-    return m("</time>");
+    const std::time_t seconds = ms / 1000;
+    std::tm tm{};
+    gmtime_r(&seconds, &tm);
+    char machine[32] = "";
+    std::strftime(machine, sizeof machine, "%Y-%m-%dT%H:%MZ", &tm);
+    return m("<time datetime=\"").x(machine).m("\">").x(words_.date_time(ms)).m("</time>");
 }
 
 Page& Page::entity(std::string_view entity)
@@ -263,7 +247,8 @@ Page& Page::deed(Html::Markup action, Msg label, std::initializer_list<Hidden> f
 net::HttpResponse Page::finish(int status)
 {
     m("</main>\n");
-    if (frame_ != Frame::Bare) {
+    // A page that says "not here" is the same whatever was asked for, so it holds no way back.
+    if (frame_ != Frame::Bare || visit_.path == "/login") {
         m("<footer>\n");
         if (frame_ == Frame::Owner) {
             m("<p><a href=\"/me/deliveries\">").t("Deliveries").m("</a> \u00b7 <a href=\"/me/groups\">").t("Groups");
@@ -274,15 +259,14 @@ net::HttpResponse Page::finish(int status)
             hidden("csrf", visit_.csrf()).button("Log out", "", {}, "quiet").m("</form>\n");
             m("<p class=\"note\">").t("Times are in UTC.").m("</p>\n");
         }
-        m("<p class=\"languages\">");
         language_links(html_, visit_);
-        m("</p>\n</footer>\n");
+        m("</footer>\n");
     }
     m("</body>\n</html>\n");
     auto response = page_response(status, html_.take());
+    response.with("Content-Language", words_.tag()).with("Vary", "Accept, Accept-Language, Cookie");
     if (frame_ == Frame::Visitor)
-        response.with("Link", "<" + tent::meta_path(visit_.self()) + ">; rel=\"https://tent.io/rels/meta-post\"")
-            .with("Vary", "Accept, Accept-Language, Cookie");
+        response.with("Link", "<" + tent::meta_path(visit_.self()) + ">; rel=\"https://tent.io/rels/meta-post\"");
     return response;
 }
 
@@ -313,7 +297,7 @@ net::HttpResponse not_found(Visit& visit)
 std::string error_text(const Visit& visit, const Error& error)
 {
     if (!error.detail.empty() && error.kind != ErrorKind::Internal)
-        return std::string(visit.words->runtime(error.detail));
+        return visit.words->runtime(error.detail);
     switch (error.kind) {
     case ErrorKind::NotFound: return std::string(visit.tr(T("That is not here (any more).")));
     case ErrorKind::NoSpace: return std::string(visit.tr(T("The disk is full. Nothing was changed.")));

@@ -94,28 +94,6 @@ std::string_view path_of(const net::HttpRequest& request)
     return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
-// "a=1; b=2" out of every Cookie header.
-std::string_view cookie_in(const std::vector<net::Header>& headers, std::string_view wanted)
-{
-    constexpr size_t kMost = 8192;
-    for (const auto& header : headers) {
-        if (header.name.size() != 6 || !net::find_header({header}, "Cookie") || header.value.size() > kMost)
-            continue;
-        std::string_view rest = header.value;
-        while (!rest.empty()) {
-            const size_t end = std::min(rest.find(';'), rest.size());
-            std::string_view pair = rest.substr(0, end);
-            rest.remove_prefix(std::min(end + 1, rest.size()));
-            while (!pair.empty() && pair.front() == ' ')
-                pair.remove_prefix(1);
-            const size_t equals = pair.find('=');
-            if (equals != std::string_view::npos && pair.substr(0, equals) == wanted)
-                return pair.substr(equals + 1);
-        }
-    }
-    return {};
-}
-
 // Where the browser knows whether a form was on a page of ours, it says so.
 bool is_from_another_site(const Visit& visit)
 {
@@ -237,7 +215,7 @@ void Pages::handle(net::HttpRequest request, std::shared_ptr<const api::Site> si
 uint64_t Pages::body_limit(const std::vector<net::Header>& headers) const
 {
     constexpr uint64_t kSmall = 1u << 20;
-    const std::string_view token = cookie_in(headers, std::string(kSessionCookie) + "-" + impl_->shared.cookie_suffix);
+    const std::string_view token = net::find_cookie(headers, std::string(kSessionCookie) + "-" + impl_->shared.cookie_suffix);
     if (token.empty() || token.size() > 100)
         return kSmall;
     const std::string digest = sha256(token);
@@ -274,7 +252,7 @@ std::string Visit::param(std::string_view name) const
 
 std::string_view Visit::cookie(std::string_view name) const
 {
-    return cookie_in(request.headers, std::string(name) + "-" + shared.cookie_suffix);
+    return net::find_cookie(request.headers, std::string(name) + "-" + shared.cookie_suffix);
 }
 
 std::string Visit::csrf() const

@@ -107,7 +107,7 @@ net::HttpResponse timeline(Visit& visit)
         page.button("Preview", "act", "preview", "quiet").button("Post to followers", "act", "post").end_form();
     }
     if (stream->feed.posts.empty())
-        page.m("<p>").t_link("Nothing here yet. {0} somebody, or write something.", "Follow", "/me/following").m("</p>\n");
+        page.m("<p>").t_link("Nothing here yet. {0} somebody, or write something.", Tc("in: Nothing here yet. {0} somebody", "Follow"), "/me/following").m("</p>\n");
     bool marked = false;
     for (const auto& post : stream->feed.posts) {
         if (!marked && state.read_before > 0 && post.received_at <= state.read_before) {

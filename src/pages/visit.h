@@ -64,11 +64,6 @@ struct Visit {
 // Signs what a form hands back to us later, for this session alone.
 std::string sign(const Visit& visit, std::string_view purpose, std::string_view text);
 
-// The words of the language that a person chose (a tag; "" when she did not), or else of her browser.
-const Words& words_for(std::string_view accept_language, std::string_view chosen);
-// The tag when it is one of ours; "" otherwise.
-std::string known_language(std::string_view tag);
-
 // "name=value; Path=/; HttpOnly; SameSite=Strict", for `lifetime_s` seconds; 0: until the browser ends; below: removed.
 std::string cookie_header(const Visit& visit, std::string_view name, std::string_view value, int64_t lifetime_s);
 
@@ -87,6 +82,7 @@ inline const Viewer kStrangerSees{Viewer::Kind::Anonymous, {}, {}, {}};
 // --- the pages; each answers a request whose method and login have been checked
 // login.cpp
 void login(const VisitPtr& visit);
+std::string next_of(const Visit& visit);  // where a login leads: a page of the owner's, whatever was asked for
 net::HttpResponse logout(Visit& visit);
 net::HttpResponse open_link(Visit& visit);
 net::HttpResponse choose_language(Visit& visit);

@@ -25,8 +25,9 @@ sys.path.insert(0, HERE)
 
 from harness import Failed, end_recorded, private_dir, read_record, remove, same_process, start_time, tail  # noqa: E402
 
-MODULES = ["vectors", "bad_input", "follow_approve", "sharing", "searching", "vetting", "invites", "catch_up", "shapes", "apps", "attachments", "notifications", "proxying", "reach", "own_reach",
-           "outage", "real_story", "crash", "on_disk", "keys", "entities", "importing", "moving", "no_leak", "failures", "conformance", "simulation"]
+MODULES = ["vectors", "bad_input", "follow_approve", "sharing", "searching", "vetting", "invites", "catch_up", "shapes", "apps", "attachments",
+           "notifications", "proxying", "reach", "own_reach", "outage", "real_story", "crash", "on_disk", "keys", "entities", "importing", "moving",
+           "no_leak", "failures", "languages", "conformance", "simulation"]
 LIMIT = 90.0
 
 

@@ -22,6 +22,9 @@ struct Header {
 
 // The first value of that name, or nothing.
 std::optional<std::string_view> find_header(const std::vector<Header>& headers, std::string_view name);
+// The value of a cookie, out of every Cookie header ("a=1; b=2"); empty when there is none. Headers of more than 8 KiB
+// are not looked into.
+std::string_view find_cookie(const std::vector<Header>& headers, std::string_view name);
 
 struct HttpRequest {
     std::string method;

@@ -249,3 +249,17 @@ TEST_CASE("tor's line about the circuit is taken as it is written, and nothing e
     CHECK_FALSE(parse_circuit_line("PROXY TCP6 ::1 ::1 1 " + std::string(100, '2')).ok());
     CHECK_FALSE(parse_circuit_line("PROXY TCP6 ::1\0 ::1 1 2"s).ok());
 }
+
+TEST_CASE("a cookie is found by its whole name, in any of the headers")
+{
+    const std::vector<Header> headers{{"Accept", "x=1"}, {"Cookie", "a=b; language-12=fr;c=;=x; d"}, {"cookie", "e=f=g"}};
+    CHECK(find_cookie(headers, "a") == "b");
+    CHECK(find_cookie(headers, "language-12") == "fr");
+    CHECK(find_cookie(headers, "c") == "");
+    CHECK(find_cookie(headers, "e") == "f=g");
+    for (const char* absent : {"x", "language-1", "language-123", "anguage-12", "d", "A"}) {
+        CAPTURE(absent);
+        CHECK(find_cookie(headers, absent).empty());
+    }
+    CHECK(find_cookie({{"Cookie", std::string(9000, ' ') + "a=b"}}, "a").empty());
+}
