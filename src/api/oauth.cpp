@@ -86,8 +86,17 @@ std::vector<std::string> chosen(const std::vector<std::string>& asked, const std
     return out;
 }
 
+// The language that the owner chose on her pages, which name the cookie so, or that of her browser.
+const Words& words_of(const Call& call)
+{
+    const std::string cookie = "language-" + to_hex(sha256(call.self().onion)).substr(0, 8);
+    return words_for(call.header("Accept-Language"), net::find_cookie(call.request.headers, cookie));
+}
+
+net::HttpResponse refusal(const Call& call, int status, Msg text) { return refusal_page(status, words_of(call), text); }
+
 // The form, first time or again: then with what was ticked before and the reason.
-net::HttpResponse show_page(const Visit& visit, int status, const ConsentForm* again, const std::string& message)
+net::HttpResponse show_page(const Visit& visit, int status, const ConsentForm* again, std::optional<Msg> message)
 {
     const Call& call = *visit.call;
     ConsentPage page;
@@ -104,12 +113,13 @@ net::HttpResponse show_page(const Visit& visit, int status, const ConsentForm* a
         tick(page.scopes, again->scopes);
     }
     page.allowed_before = visit.allowed_before;
-    page.message = message;
+    if (message)
+        page.message = words_of(call)(*message);
     auto icon = call.services.store.read(
         [&](store::ReadTx& tx) -> Result<std::string> { return icon_of(tx, visit.call->self().id, visit.app.post); });
     if (icon.ok())
         page.icon = std::move(*icon);
-    return consent_page(status, page);
+    return consent_page(status, words_of(call), page);
 }
 
 Result<std::optional<Visit>> find_visit(const CallPtr& call)
@@ -146,9 +156,9 @@ net::HttpResponse allow(const Visit& visit, const tent::Grant& grant)
         return Granted{authorized.hawk_id, TRY(tent::make_code(tx, call.self(), visit.client_id))};
     });
     if (!granted.ok() && granted.error().kind == ErrorKind::Conflict)
-        return refusal_page(409, "The app has just changed what it says about itself. Go back to it and start again.");
+        return refusal(call, 409, T("The app has just changed what it says about itself. Go back to it and start again."));
     if (!granted.ok())
-        return refusal_page(status_of(granted.error().kind), "The server could not keep your answer. Try again later.");
+        return refusal(call, status_of(granted.error().kind), T("The server could not keep your answer. Try again later."));
     call.services.api.allow_large_bodies(granted->hawk_id);
     return redirect(
         with_query(visit.app.content.redirect_uri, "code=" + percent_encode(granted->code) + state_query(visit)));
@@ -169,27 +179,27 @@ Answer answer_form(Visit visit)
 {
     Call& call = *visit.call;
     if (is_from_another_site(call))
-        return refusal_page(403, "This answer was not given on the page of this server.");
+        return refusal(call, 403, T("This answer was not given on the page of this server."));
     auto media = net::parse_media_type(call.header("Content-Type"));
     if (!media.ok() || media->type != "application/x-www-form-urlencoded")
-        return refusal_page(415, "This is not the form that this server gave out.");
+        return refusal(call, 415, T("This is not the form that this server gave out."));
     auto body = call.request.body->text(kFormBytes);
     if (!body.ok())
-        return refusal_page(status_of(body.error().kind), "This is not the form that this server gave out.");
+        return refusal(call, status_of(body.error().kind), T("This is not the form that this server gave out."));
     auto parsed = parse_consent_form(*body);
     wipe(*body);
     if (!parsed.ok())
-        return refusal_page(400, "This is not the form that this server gave out.");
+        return refusal(call, 400, T("This is not the form that this server gave out."));
     auto form = std::make_shared<ConsentForm>(std::move(*parsed));
     if (!call.services.oauth->is_form_token(form->token, visit.subject(), call.services.clock.now_ms()))
         return show_page(visit, 403, nullptr,
-                         "The page was too old, or the app has changed what it asks for. Please look again.");
+                         T("The page was too old, or the app has changed what it asks for. Please look again."));
     if (!form->allowed)
         return redirect(with_query(visit.app.content.redirect_uri, "error=user_abort" + state_query(visit)));
     if (form->passphrase.empty())
-        return show_page(visit, 403, form.get(), "To allow the app, type your passphrase.");
+        return show_page(visit, 403, form.get(), T("To allow the app, type your passphrase."));
     if (!call.services.hooks.check_passphrase)
-        return refusal_page(503, "This server cannot check a passphrase.");
+        return refusal(call, 503, T("This server cannot check a passphrase."));
     const tent::AppContent& app = visit.app.content;
     tent::Grant grant{chosen(app.wanted.read, form->read), chosen(app.wanted.write, form->write),
                       chosen(app.wanted.scopes, form->scopes)};
@@ -200,10 +210,10 @@ Answer answer_form(Visit visit)
         switch (outcome) {
         case PassphraseCheck::Right: response = allow(*kept, grant); break;
         case PassphraseCheck::Wrong:
-            response = show_page(*kept, 403, form.get(), "That was not the passphrase. Nothing has been allowed.");
+            response = show_page(*kept, 403, form.get(), T("That was not the passphrase. Nothing has been allowed."));
             break;
         case PassphraseCheck::Busy:
-            response = show_page(*kept, 503, form.get(), "The server is busy. Wait a minute and try again.");
+            response = show_page(*kept, 503, form.get(), T("The server is busy. Wait a minute and try again."));
             break;
         }
         finish(*kept->call, std::move(response));
@@ -221,16 +231,16 @@ Answer oauth_authorize(const CallPtr& call)
     call->page = true;
     auto visit = find_visit(call);
     if (!visit.ok())
-        return refusal_page(status_of(visit.error().kind), "The server could not look that up. Try again later.");
+        return refusal(*call, status_of(visit.error().kind), T("The server could not look that up. Try again later."));
     if (!*visit)
-        return refusal_page(400, "The app that sent you here is not known to this server.");
+        return refusal(*call, 400, T("The app that sent you here is not known to this server."));
     if (!call->reading())
         return answer_form(std::move(**visit));
 #ifdef BIVOUAC_CONFORMANCE
     if (call->services.settings.auto_approve && !call->is_head())
         return allow(**visit, (**visit).app.content.wanted);
 #endif
-    return show_page(**visit, 200, nullptr, "");
+    return show_page(**visit, 200, nullptr, std::nullopt);
 }
 
 Answer oauth_token(const CallPtr& call)

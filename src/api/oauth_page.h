@@ -10,6 +10,7 @@
 #include <bivouac/html/html.h>
 #include <bivouac/net/http_message.h>
 #include <bivouac/tent/apps.h>
+#include <bivouac/words/words.h>
 
 namespace bivouac::api {
 
@@ -27,8 +28,8 @@ struct ConsentPage {
     std::string message;  // why it is shown again; empty the first time
 };
 
-net::HttpResponse consent_page(int status, const ConsentPage& page);
-net::HttpResponse refusal_page(int status, std::string_view text);  // nothing to decide, nowhere to go back to
+net::HttpResponse consent_page(int status, const Words& words, const ConsentPage& page);
+net::HttpResponse refusal_page(int status, const Words& words, Msg text);  // nothing to decide, nowhere to go back to
 net::HttpResponse redirect(const std::string& location);
 
 // An image that is safe to show without fetching, as a data URL; empty for what is not one of four plain formats.

@@ -464,6 +464,30 @@ TEST_CASE("oauth: the page loads nothing, is framed by nobody and sends its answ
     CHECK(response.body.find("type=\"checkbox\" name=\"write\" value=\"0\" checked") != std::string::npos);
 }
 
+TEST_CASE("oauth: the page speaks the language that the owner chose, or that of her browser")
+{
+    Server server;
+    auto app = server.registered({{"name", "Carnet"}});
+    auto ask = [&](std::vector<net::Header> headers) { return server.ask(server.request("GET", authorize(app.app.id), "", "", std::move(headers))); };
+    const std::string cookie = "language-" + to_hex(sha256(server.self.onion)).substr(0, 8);
+    auto english = ask({});
+    CHECK(english.body.find("<html lang=\"en\" dir=\"ltr\">") != std::string::npos);
+    CHECK(english.body.find("<h1>Allow <bdi>Carnet</bdi>?</h1>") != std::string::npos);
+    CHECK(english.body.find("Nobody has checked that.") != std::string::npos);
+    auto french = ask({{"Accept-Language", "fr-FR,fr;q=0.9"}});
+    CHECK(french.body.find("<html lang=\"fr\" dir=\"ltr\">") != std::string::npos);
+    CHECK(french.body.find("<h1>Autoriser <bdi>Carnet</bdi>\u202f?</h1>") != std::string::npos);
+    CHECK(french.body.find("Nobody has") == std::string::npos);
+    CHECK(french.header("Content-Language") == "fr");
+    CHECK(french.header("Vary").value_or("").find("Accept-Language") != std::string_view::npos);
+    CHECK(ask({{"Accept-Language", "fr"}, {"Cookie", "a=b; " + cookie + "=en"}}).body.find("<html lang=\"en\"") != std::string::npos);
+    CHECK(ask({{"Cookie", cookie + "=fr"}}).body.find("<html lang=\"fr\"") != std::string::npos);
+    CHECK(ask({{"Cookie", "language-00000000=fr"}}).body.find("<html lang=\"en\"") != std::string::npos);
+    auto unknown = server.ask(server.request("GET", authorize("nothing"), "", "", {{"Accept-Language", "fr"}}));
+    CHECK(unknown.status == 400);
+    CHECK(unknown.body.find("n’est pas connue de ce serveur") != std::string::npos);
+}
+
 TEST_CASE("oauth: nothing is granted without a person, even where settings for tests of other programs say so (section 6.3)")
 {
     Settings settings;
