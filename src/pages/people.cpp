@@ -405,7 +405,7 @@ net::HttpResponse groups(Visit& visit)
     for (const auto& group : (*list)["groups"]) {
         const std::string name = text_of(group, "name");
         const bool is_followers = text_of(group, "id") == visit.self().followers_group;
-        page.m("<section class=\"person\">\n<h2><bdi>").x(name).m("</bdi></h2>\n<p>");
+        page.m("<section class=\"person\">\n<h2><bdi>").x(is_followers ? visit.tr(T("Followers")) : std::string_view(name)).m("</bdi></h2>\n<p>");
         page.tn("{0} member", "{0} members", time_of(group, "members")).m("</p>\n");
         if (is_followers) {
             page.m("<p>").t("All whom you have approved.").m("</p>\n</section>\n");

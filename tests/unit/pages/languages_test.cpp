@@ -128,7 +128,7 @@ struct Reader {
             return Json({{"followers", all}, {"counts", {{"pending", 1234}, {"approved", 1}, {"denied", 2}, {"blocked", 3}, {"removed", 4}}}});
         }
         if (route == "GET /groups")
-            return Json({{"groups", list(Json({{"id", "followersgroup"}, {"name", kName}, {"members", 1}}), Json({{"id", "other"}, {"name", kName}, {"members", 0}}))}});
+            return Json({{"groups", list(Json({{"id", "followersgroup"}, {"name", "followers"}, {"members", 1}}), Json({{"id", "other"}, {"name", kName}, {"members", 0}}))}});
         if (route == "GET /group")
             return Json({{"group", {{"members", list(home.carol)}}}});
         if (route == "GET /following") {
