@@ -2,10 +2,11 @@
 """Files of apps from the outside: multipart in, bytes out, within bounds (sections 4.6 and 4.8)."""
 import json
 import os
+import socket
 import urllib.parse
 
 import tent
-from harness import check, check_equal
+from harness import HOST, check, check_equal
 from node import limit, picture
 from reach import resident
 
@@ -131,6 +132,43 @@ def test_limits_of_an_upload(stage):
     for bad in ("0", "-1", "5000", "many", ""):
         code, _, err = alice.raw("run", "--no-tor", "--passphrase-file", "-", "--upload-limit", bad, stdin=b"x\n")
         check_equal(code, 2, "--upload-limit %r: %r" % (bad, err))
+
+
+def test_an_upload_without_end(stage):
+    """Chunked, in a form whose file never ends, or in one long row of parts: cut off at the limit, nothing stays."""
+    alice = alone(stage, "--upload-limit", "4")
+    alice.api("GET", "/posts")
+    host = alice.status()["local_api"][len("http://"):]
+    address = (HOST, int(host.rsplit(":", 1)[1]))
+    post = json.dumps({"type": NOTE, "content": {}}).encode()
+    head = (b'--x\r\nContent-Disposition: form-data; name="post"; filename="post.json"\r\nContent-Type: %s\r\n\r\n%s\r\n'
+            % (tent.post_media_type(NOTE).encode(), post))
+    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\nContent-Type: a/b\r\n\r\n'
+    before, files = resident(alice.pid), sorted(os.listdir(alice.data))
+    for name, start, piece in (("a file", head + part, os.urandom(1 << 16)), ("parts", head, (part + b"x\r\n") * 600),
+                               ("a part's head", head + part[:-2], b"X: " + b"y" * 60000 + b"\r\n"), ("what comes before", b"", b"z" * 60000)):
+        authorization, _ = alice.app.header("POST", "/posts", HOST, address[1])
+        sent = 0
+        with socket.create_connection(address, timeout=20) as sock:
+            sock.sendall(("POST /posts HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nTransfer-Encoding: chunked\r\n"
+                          "Content-Type: multipart/form-data; boundary=x\r\n\r\n" % (host, authorization)).encode())
+            try:
+                while sent < 64 << 20:
+                    data = (start + piece) if not sent else piece
+                    sock.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+                    sent += len(data)
+            except OSError:
+                pass
+            try:
+                answer = sock.recv(65536)
+            except OSError:
+                answer = b""
+        check(sent < 32 << 20, "%s without end: %d MiB were taken" % (name, sent >> 20))
+        check(not answer or answer.split(b" ")[1] in (b"400", b"413"), "%s without end: %r" % (name, answer[:100]))
+        check_equal(alice.api("GET", "/posts").status, 200, "others are served")
+    check(resident(alice.pid) - before < 24 << 20, "alice grew by %d MiB" % ((resident(alice.pid) - before) >> 20))
+    check_equal(sorted(os.listdir(alice.data)), files, "files")
+    check_equal(alice.json("feed")["posts"], [], "posts")
 
 
 @limit(180)
