@@ -23,7 +23,7 @@ namespace {
 constexpr size_t kBatch = 64;
 
 // Those who wrote last time write again as soon as they are answered. A commit waits for as many as there were, but
-// not longer than this part of the time that a commit takes: together they are done earlier than one by one.
+// not longer than this part of the time that a transaction takes: together they are done earlier than one by one.
 constexpr int kGatherPart = 4;
 constexpr auto kGatherLongest = std::chrono::milliseconds(5);
 
@@ -59,16 +59,8 @@ struct Store::Impl {
 
     void run()
     {
-        while (auto first = next()) {
-            std::vector<Job> batch;
-            batch.push_back(std::move(*first));
-            gather(batch);
-            const auto began = Steady::now();
-            commit(batch);
-            commit_took = Steady::now() - began;
-            expected = std::max(batch.size(), last_batch);
-            last_batch = batch.size();
-        }
+        while (auto first = next())
+            transact(std::move(*first));
     }
 
     // The next job; what is to be done between jobs is done here.
@@ -85,25 +77,33 @@ struct Store::Impl {
         return queue.pop();
     }
 
-    void gather(std::vector<Job>& batch)
+    // One more for the transaction that has so many, as long as it is worth waiting.
+    std::optional<Job> more(size_t so_far, Steady::duration& waited)
     {
-        const auto patience = std::min<Steady::duration>(commit_took / kGatherPart, kGatherLongest);
-        const auto deadline = Steady::now() + patience;
-        while (batch.size() < kBatch) {
-            auto next = batch.size() < expected ? queue.pop_until(deadline) : queue.try_pop();
-            if (!next)
-                break;
-            batch.push_back(std::move(*next));
-        }
+        if (so_far >= kBatch)
+            return std::nullopt;
+        const auto patience = std::min<Steady::duration>(commit_took / kGatherPart, kGatherLongest) - waited;
+        if (so_far >= expected || patience <= Steady::duration::zero())
+            return queue.try_pop();
+        const auto since = Steady::now();
+        auto job = queue.pop_until(since + patience);
+        waited += Steady::now() - since;
+        return job;
     }
 
-    void commit(std::vector<Job>& batch)
+    // The first job and those that come meanwhile, in one commit. Each is done as soon as it is here: while others wait
+    // for theirs to be read and checked, on another processor, the writer is not idle.
+    void transact(Job first)
     {
+        const auto begin = Steady::now();
+        Steady::duration waited{};
+        std::vector<Job> batch;
         std::vector<Result<void>> results;
         std::vector<std::function<void()>> actions;
         Result<void> began = writer->run("BEGIN IMMEDIATE");
-        for (auto& job : batch) {
-            results.push_back(began.ok() ? run_one(job, actions) : began);
+        for (std::optional<Job> job = std::move(first); job; job = more(batch.size(), waited)) {
+            results.push_back(began.ok() ? run_one(*job, actions) : began);
+            batch.push_back(std::move(*job));
             if (!began.ok() || !writer->in_autocommit())
                 continue;
             // A full disk makes SQLite roll back the whole transaction by itself: what was done before in
@@ -128,6 +128,9 @@ struct Store::Impl {
             action();
         for (size_t i = 0; i < batch.size(); ++i)
             batch[i].done(std::move(results[i]));
+        commit_took = Steady::now() - begin - waited;
+        expected = std::max(batch.size(), last_batch);
+        last_batch = batch.size();
     }
 
     Result<void> run_one(Job& job, std::vector<std::function<void()>>& actions)
