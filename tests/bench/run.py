@@ -29,6 +29,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
+import attachments  # noqa: E402
 import tent  # noqa: E402
 from harness import Failed, Process, clean_env, free_ports, private_dir, remove, root, wait_until  # noqa: E402
 from node import Node  # noqa: E402
@@ -433,9 +434,13 @@ def create_32(bench):
     return ours, floor, "posts/s"
 
 
+def slow_node(bench):
+    return bench.node(bench.large, "slow", bench.program("tests/bench/libslow_sync.so"))
+
+
 @row("create_32_slow", "the same, every sync 10 ms slower", 20, "our own 1-client rate", "at least")
 def create_32_slow(bench):
-    node = bench.node(bench.large, "slow", bench.program("tests/bench/libslow_sync.so"))
+    node = slow_node(bench)
     ours, floor = bench.turns(lambda: creates(bench, node, 32), lambda: creates(bench, node, 1))
     bench.end(node)
     return ours, floor, "posts/s"
@@ -509,6 +514,39 @@ def scale(bench):
     return ours, floor, "µs a page"
 
 
+@row("hidden", "404 for a private post or file, or for none", 1.1, "whichever of the two is quicker", "at most")
+def hidden(bench):
+    """How long a refusal takes must not tell a stranger whether there is something (section 8.3)."""
+    node = bench.main()
+    host, port = node.address.rsplit(":", 1)
+    body, type_ = attachments.form({"type": STATUS_MEDIA.split('"')[1], "content": {"text": "hidden"}, "permissions": {"public": False}},
+                                   [("file[0]", "hidden.txt", "text/plain", b"hidden")])
+    made = tent.request((host, int(port)), "POST", "/posts", node.address, credentials=node.credentials, body=body, content_type=type_)
+    if made.status != 200:
+        raise Failed("a private post: %d %r" % (made.status, made.body[:200]))
+    post = made.json()["post"]
+    digest = post["attachments"][0]["digest"]
+    entity = tent.escape(node.facts["entity"])
+    worst = 0.0, 0.0, 1.0
+    for what, there, absent in (
+            ("post", "/posts/%s/%s" % (entity, post["id"]), "/posts/%s/%s" % (entity, post["id"][::-1].replace("-", "A"))),
+            ("versions", "/posts/%s/%s?version=%s" % (entity, post["id"], post["version"]["id"]),
+             "/posts/%s/%s?version=%s" % (entity, post["id"], post["version"]["id"][:-32] + "0" * 32)),
+            ("file by name", "/posts/%s/%s/attachments/hidden.txt" % (entity, post["id"]),
+             "/posts/%s/%s/attachments/absent.txt" % (entity, post["id"])),
+            ("file", "/attachments/%s/%s" % (entity, digest), "/attachments/%s/%s" % (entity, digest[:-32] + "0" * 32))):
+        def median(target):
+            return bench.load(node.address, target, "--status", "404", connections=1, seconds=bench.seconds / 8)["p50_us"]
+        median(there)
+        # The least of many short turns: what else the machine does only adds to it.
+        one, other = (min(times) for times in zip(*((median(there), median(absent)) for _ in range(4 * bench.rounds))))
+        bench.notes.append("hidden: %s %.1f µs, absent %.1f µs" % (what, one, other))
+        ratio = max(one, other) / min(one, other)
+        if ratio >= worst[2]:
+            worst = max(one, other), min(one, other), ratio
+    return worst[0], worst[1], "µs, the worst of four pairs"
+
+
 # ---- printing
 
 def judge(entry, ours, floor):
@@ -528,12 +566,13 @@ def number(value):
 
 
 def profile(bench, key):
-    node = bench.main()
+    node = slow_node(bench) if key == "create_32_slow" else bench.main()
     signing = node.signing + ["--most", "90000"]
     loads = {
         "get": (node.post_target, []), "get_hawk": (node.post_target, signing), "feed": ("/posts", []),
         "feed_app": ("/posts", signing), "feed_types": ("/posts?types=" + tent.escape("https://tent.io/types/status/v0"), signing),
         "create": ("/posts", create_arguments(bench, node)), "create_32": ("/posts", create_arguments(bench, node)),
+        "create_32_slow": ("/posts", create_arguments(bench, node)),
     }
     if key not in loads:
         raise Failed("--profile knows: " + " ".join(loads))
@@ -542,7 +581,7 @@ def profile(bench, key):
                                  "-o", out], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     target, more = loads[key]
-    got = bench.load(node.address, target, *more, connections={"create": 1, "create_32": 32}.get(key, 16), seconds=4)
+    got = bench.load(node.address, target, *more, connections={"create": 1, "create_32": 32, "create_32_slow": 32}.get(key, 16), seconds=4)
     recorder.send_signal(signal.SIGINT)
     recorder.wait(60)
     print("%s: %.0f requests/s while perf was looking on; the samples: %s" % (key, got["rate"], out))
