@@ -20,6 +20,7 @@
 #include <bivouac/store/strangers.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/audience.h>
+#include <bivouac/tent/groups.h>
 #include <bivouac/tent/meta.h>
 #include <bivouac/tent/publish.h>
 #include <bivouac/tent/relationships.h>
@@ -340,16 +341,37 @@ Result<Json> ControlApi::publish(Post draft, std::string_view query)
     return Json({{"post", post_to_json(made.post, Audience::owner())}, {"audience", readers_json(made.readers)}});
 }
 
+namespace {
+
+// The names of the groups that these posts are for, by id; posts hold ids only.
+Result<Json> group_names(store::ReadTx& tx, const tent::Self& self, const std::vector<Post>& posts)
+{
+    Json out = Json::object();
+    if (std::all_of(posts.begin(), posts.end(), [](const Post& post) { return post.permissions.groups.empty(); }))
+        return out;
+    for (const auto& group : TRY(tent::list_groups(tx, self)))
+        out[group.id] = group.name;
+    return out;
+}
+
+Json posts_json(const std::vector<Post>& posts)
+{
+    Json out = Json::array();
+    for (const auto& post : posts)
+        out.push_back(post_to_json(post, Audience::owner()));
+    return out;
+}
+
+}  // namespace
+
 Result<Json> ControlApi::feed(std::string_view query)
 {
     FeedQuery wanted = TRY(parse_feed_query(query));
     wanted.for_person = parameter(query, "all") != "1";
-    FeedPage page = TRY(store_.read(
-        [&](store::ReadTx& tx) { return store::load_feed(tx, self_.id, wanted, kOwnerSeesAll); }));
-    Json posts = Json::array();
-    for (const auto& p : page.posts)
-        posts.push_back(post_to_json(p, Audience::owner()));
-    return Json({{"posts", posts}});
+    return store_.read([&](store::ReadTx& tx) -> Result<Json> {
+        const auto posts = TRY(store::load_feed(tx, self_.id, wanted, kOwnerSeesAll)).posts;
+        return Json({{"entity", self_.entity}, {"posts", posts_json(posts)}, {"groups", TRY(group_names(tx, self_, posts))}});
+    });
 }
 
 Result<Json> ControlApi::show(std::string_view query)
@@ -368,10 +390,13 @@ Result<Json> ControlApi::show(std::string_view query)
         about.mentions.push_back({{entity, id}});
         about.limit = limits::kFeedLimitMaximum;
         about.for_person = true;
-        Json below = Json::array();
-        for (const auto& post : TRY(store::load_feed(tx, self_.id, about, kOwnerSeesAll)).posts)
-            below.push_back(post_to_json(post, Audience::owner()));
-        return Json({{"post", post_to_json(*found, Audience::owner())}, {"about_it", below}});
+        auto posts = TRY(store::load_feed(tx, self_.id, about, kOwnerSeesAll)).posts;
+        Json below = posts_json(posts);
+        posts.push_back(*found);
+        return Json({{"entity", self_.entity},
+                     {"post", post_to_json(*found, Audience::owner())},
+                     {"about_it", below},
+                     {"groups", TRY(group_names(tx, self_, posts))}});
     });
 }
 

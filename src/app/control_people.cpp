@@ -345,6 +345,14 @@ Result<store::LedgerFilter> ledger_filter(const tent::Self& self, const std::str
     return fail(ErrorKind::Invalid, "the state is waiting, delivered, refused, given_up or cancelled");
 }
 
+// An id with a slip in it would look like a post that goes to nobody.
+Result<void> need_own_post(store::ReadTx& tx, const tent::Self& self, const std::string& post)
+{
+    if (!post.empty() && TRY(store::find_version(tx, self.id, self.entity, post, "")) == 0)
+        return fail(ErrorKind::NotFound, "you have no such post; see: bivouac feed");
+    return {};
+}
+
 }  // namespace
 
 Result<Json> ControlApi::deliveries(std::string_view query)
@@ -353,8 +361,10 @@ Result<Json> ControlApi::deliveries(std::string_view query)
     const int64_t before = std::max<int64_t>(std::atoll(parameter(query, "before").c_str()), 0);
     int64_t limit = std::atoll(parameter(query, "limit").c_str());
     limit = limit <= 0 ? 100 : std::min<int64_t>(limit, 1000);
-    auto all = TRY(
-        store_.read([&](store::ReadTx& tx) { return store::load_ledger(tx, self_.id, filter, before, limit + 1); }));
+    auto all = TRY(store_.read([&](store::ReadTx& tx) -> Result<std::vector<store::LedgerEntry>> {
+        TRY(need_own_post(tx, self_, filter.post));
+        return store::load_ledger(tx, self_.id, filter, before, limit + 1);
+    }));
     const bool more = static_cast<int64_t>(all.size()) > limit;
     if (more)
         all.pop_back();
@@ -376,7 +386,8 @@ Result<Json> ControlApi::change_deliveries(const Json& body)
         return fail(ErrorKind::Invalid, "the action is cancel or retry");
     if (cancel && filter.post.empty() && filter.peer.empty())
         return fail(ErrorKind::Invalid, "say which: a post, or whom with --to");
-    int64_t count = TRY(store_.write([&](store::WriteTx& tx) {
+    int64_t count = TRY(store_.write([&](store::WriteTx& tx) -> Result<int64_t> {
+        TRY(need_own_post(tx, self_, filter.post));
         tx.after_commit([this] {
             hooks_.posted();
             hooks_.withdrawn();

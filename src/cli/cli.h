@@ -78,7 +78,8 @@ void print_error(const Error& error);  // one line on standard error
 // Text from others on a terminal: control characters and bidirectional overrides are made visible.
 std::string printable(std::string_view text);
 std::string local_time(int64_t ms);
-void print_post(const Json& post);
+// A post of an answer that has the names of its groups and the node's own entity beside it.
+void print_post(const Json& post, const Json& answer);
 // What stands in an answer under "audience".
 void print_audience(const Json& audience);
 

@@ -31,7 +31,7 @@ void add_feed(CLI::App& app, Context& context)
                 return {};
             }
             for (const auto& post : answer["posts"])
-                print_post(post);
+                print_post(post, answer);
             if (answer["posts"].empty())
                 print("Nothing yet. Follow somebody: bivouac follow ENTITY");
             return {};
@@ -58,12 +58,12 @@ void add_show(CLI::App& app, Context& context)
                 print_json(answer);
                 return {};
             }
-            print_post(answer["post"]);
+            print_post(answer["post"], answer);
             const Json& about = answer["about_it"];
             if (!about.empty())
                 print("About it:");
             for (auto post = about.rbegin(); post != about.rend(); ++post)
-                print_post(*post);
+                print_post(*post, answer);
             return {};
         };
     });

@@ -62,18 +62,50 @@ std::string local_time(int64_t ms)
     return text;
 }
 
-void print_post(const Json& post)
+namespace {
+
+// Whom a post of one's own is for; of others' posts their readers are theirs to know.
+std::string words_for_readers(const Json& permissions, bool own, const Json& groups)
 {
-    std::string audience;
-    if (auto permissions = post.find("permissions"); permissions != post.end()) {
-        if (permissions->contains("groups"))
-            audience = "followers";
-        for (const auto& entity : permissions->value("entities", Json::array()))
-            audience += (audience.empty() ? "" : ", ") + entity.get<std::string>();
-        audience = " (to " + (audience.empty() ? "some" : audience) + ")";
+    std::string out;
+    auto add = [&out](const std::string& whom) { out += (out.empty() ? "" : ", ") + whom; };
+    for (const auto& group : permissions.value("groups", Json::array())) {
+        const std::string name = groups.value(group.value("post", std::string()), std::string());
+        add(name.empty() ? "a group that is gone" : name == "followers" ? name : "group:" + printable(name));
     }
-    print(local_time(post.value("published_at", int64_t(0))) + "  " +
-          printable(post.value("entity", std::string())) + audience);
+    for (const auto& entity : permissions.value("entities", Json::array()))
+        add(printable(entity.get<std::string>()));
+    return out.empty() ? (own ? "nobody but you" : "some") : out;
+}
+
+// "passed on http://... ID", for posts that say nothing but that.
+std::string words_for_deed(const Json& post)
+{
+    const std::string type = post.value("type", std::string());
+    const bool repost = type.starts_with("https://tent.io/types/repost/v0#");
+    const bool favorite = type.starts_with("https://tent.io/types/favorite/v0#");
+    if (!repost && !favorite)
+        return {};
+    std::string what;
+    for (const char* list : {"refs", "mentions"})
+        for (const auto& one : post.value(list, Json::array()))
+            if (what.empty() && one.contains("post"))
+                what = " " + one.value("entity", post.value("entity", std::string())) + " " + one.value("post", std::string());
+    return (repost ? "passed on" : "likes") + printable(what);
+}
+
+}  // namespace
+
+void print_post(const Json& post, const Json& answer)
+{
+    const std::string author = post.value("entity", std::string());
+    std::string audience;
+    if (auto permissions = post.find("permissions"); permissions != post.end())
+        audience = " (to " + words_for_readers(*permissions, author == answer.value("entity", std::string()),
+                                               answer.value("groups", Json::object())) + ")";
+    print(local_time(post.value("published_at", int64_t(0))) + "  " + printable(author) + audience);
+    if (const std::string deed = words_for_deed(post); !deed.empty())
+        print("  " + deed);
     const Json content = post.value("content", Json::object());
     if (content.contains("text") && content["text"].is_string())
         print("  " + printable(content["text"].get<std::string>()));

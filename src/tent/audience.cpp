@@ -75,7 +75,11 @@ Result<void> address_to(store::ReadTx& tx, const Self& self, Post& draft, const 
 {
     draft.permissions = {};
     draft.permissions.is_public = false;
-    for (const auto& audience : split(to)) {
+    const auto audiences = split(to);
+    // A variable of a script that is empty must not make a message that nobody gets.
+    if (audiences.empty())
+        return fail(ErrorKind::Invalid, "--to names nobody; for yourself alone: --to me");
+    for (const auto& audience : audiences) {
         if (audience == "public") {
             draft.permissions.is_public = true;
         } else if (audience == "followers") {

@@ -136,3 +136,13 @@ def test_replies_that_arrive_are_listed_under_the_post(stage):
     strangers = listed(alice.get(app.where(alice.entity, first["id"]), headers=accept))
     check_equal(sorted(strangers), [reply["id"]], "what strangers see")
     check(quiet["id"] not in strangers, "a private mention is nobody else's business")
+
+    # As the old clients make them: a ref and a mention, no text (section 9).
+    ref = {"entity": alice.entity, "post": first["id"]}
+    for kind, words in (("repost", "passed on"), ("favorite", "likes")):
+        type_ = "https://tent.io/types/%s/v0#%s" % (kind, STATUS[:-1])
+        made = other.post(type_, {}, mentions=[about], refs=[ref])
+        wait_until(lambda: made["id"] in [p["id"] for p in alice.json("show", alice.entity, first["id"])["about_it"]], 30,
+                   lambda: "the %s shows under the post: %r" % (kind, alice.json("show", alice.entity, first["id"])))
+        check("%s %s %s" % (words, alice.entity, first["id"]) in alice.do("show", alice.entity, first["id"]), "in words: " + words)
+    check_equal(len(alice.json("show", alice.entity, first["id"])["about_it"]), 4, "all that is about it")

@@ -54,9 +54,18 @@ def test_the_desk_from_asking_to_removing(stage):
     bob.wait_text("for the close ones")
     wait_until(lambda: "delivered_at" in alice.json("audience", made["post"]["id"])["audience"]["readers"][0], 20, "delivered")
     check("delivered" in alice.do("audience", made["post"]["id"]), "the audience in words")
+    alice.post("to myself", "--to", "me")
+    alice.post("to a few", "--to", "followers,group:Close," + bob.entity)
+    shown = alice.do("feed")
+    for words in ("(to group:Close)", "(to nobody but you)", "(to followers, group:Close, %s)" % bob.entity):
+        check(alice.entity + " " + words in shown, "whom a post is for: %r in %r" % (words, shown))
+    check("(to group:Close)" in alice.do("show", alice.entity, made["post"]["id"]), "of one post")
+    bob.wait_text("to a few")
+    check(alice.entity + " (to some)" in bob.do("feed"), "her other readers are not told to bob")
+    wait_until(lambda: alice.outbox_waiting() == 0, 20, "nothing waits")
 
     gone = alice.json("followers", "remove", bob.entity)
-    check_equal((gone["follower"]["state"], gone["held"]["delivered"], gone["held"]["readable"]), ("removed", 1, 1), "what she holds")
+    check_equal((gone["follower"]["state"], gone["held"]["delivered"], gone["held"]["readable"]), ("removed", 2, 2), "what she holds")
     alice.post("after she left")
     alice.post("to the group", "--to", "group:Close")
     alice.post("open", "--to", "public")
@@ -70,6 +79,38 @@ def test_the_desk_from_asking_to_removing(stage):
     alice.do("followers", "approve", bob.entity)
     alice.post("back again")
     bob.wait_text("back again", 60)
+
+
+@limit(120)
+def test_who_left_a_group_does_not_get_what_waits(stage):
+    """Membership is looked at again when a post goes out, and the group post has a version for each change (section 8.2)."""
+    alice, bob = stage.pair()
+    carol = stage.node("carol")
+    follow(alice, carol)
+    alice.do("group", "add", "Close")
+    alice.do("group", "members", "Close", "--add", bob.entity, "--add", carol.entity)
+    app = AnApp(alice)
+    group = alice.json("group", "members", "Close")["group"]["id"]
+
+    def changes():
+        return app.ask("HEAD", app.where(alice.entity, group), headers=[("Accept", MENTIONS.replace("mentions", "versions"))]).header("count")
+    check_equal(changes(), "3", "versions of the group: made, and one for each who joined")
+    bob.stop()
+    wait_until(lambda: bob.onion not in stage.fake.routes or not stage.fake.routes[bob.onion].published, 20, "bob's onion is down")
+    alice.post("for the close ones", "--to", "group:Close")
+    alice.post("for all")
+    carol.wait_text("for the close ones")
+    alice.do("group", "members", "Close", "--remove", bob.entity)
+    check_equal(changes(), "4", "and one for who left")
+    bob.start()
+    bob.wait_text("for all", 60)
+    time.sleep(QUIET)
+    check(not bob.has_text("for the close ones"), "who left gets what had waited")
+    bob.do("catch-up", alice.entity)
+    check(not bob.has_text("for the close ones"), "or finds it by asking")
+    alice.do("group", "members", "Close", "--add", bob.entity)
+    alice.post("once more", "--to", "group:Close")
+    bob.wait_text("once more")
 
 
 @limit(60)
@@ -210,6 +251,11 @@ def test_the_ledger_says_what_reached_whom(stage):
     check("waiting" in words and row["problem"] in words, "in words: %r" % words)
     check_equal(alice.json("deliveries", second["id"], "--cancel")["cancelled"], 1, "taken back")
     check("post" in alice.refused("deliveries", "--cancel"), "all of it is not taken back by a slip")
+    for more in ([], ["--cancel"], ["--retry-now"]):
+        check("no such post" in alice.refused("deliveries", second["id"][:-1], *more), "a slip in the id")
+    for whom in ("", " ,"):
+        for verb in (["post", "to nobody"], ["audience"]):
+            check("--to me" in alice.refused(*verb, "--to", whom), "nobody is not oneself")
     bob.start()
     check(alice.json("deliveries", "--retry-now")["waiting"] in (0, 1), "tried now, unless it is there already")
     bob.wait_text("third", 60)

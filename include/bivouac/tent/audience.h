@@ -13,7 +13,8 @@
 namespace bivouac::tent {
 
 // Each of `to`: "public", "followers", "group:NAME", "me", or addresses; several may stand in one, with commas. Sets
-// the permissions, and mentions those named, so that it is delivered to them. Invalid, NotFound (a group).
+// the permissions, and mentions those named, so that it is delivered to them. Invalid (also when it names nobody),
+// NotFound (a group).
 Result<void> address_to(store::ReadTx& tx, const Self& self, Post& draft, const std::vector<std::string>& to);
 
 // An answer goes to those of whom we know that they may see what it answers: everybody for a public post, otherwise its
