@@ -4,6 +4,7 @@
 
 #include "json_path.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 namespace bivouac {
@@ -286,6 +287,13 @@ bool is_entity_url(std::string_view url)
         if (byte <= 0x20 || byte == 0x7f || c == '?' || c == '#' || c == ',' || c == '"' || c == '<' || c == '>' ||
             c == '\\')
             return false;
+    }
+    // Whoever resolves such a path arrives at somebody else.
+    for (std::string_view rest = url.substr(start); !rest.empty();) {
+        const std::string_view segment = rest.substr(0, rest.find('/'));
+        if (segment == "." || segment == "..")
+            return false;
+        rest.remove_prefix(std::min(segment.size() + 1, rest.size()));
     }
     return true;
 }

@@ -1219,6 +1219,38 @@ def test_failures_before_a_relationship(stage):
         told.expect(peer, post, reason)
 
 
+class OtherName:
+    """A name that is not this machine's. Nobody may even look it up."""
+
+    def __init__(self, entity):
+        self.entity = entity
+
+
+def test_other_names_fail_at_once(stage):
+    """Plain http to localhost and 127.0.0.1 is all there is (section 15): anything else fails without a look-up or a packet."""
+    server = Server(stage)
+    told = Told(server)
+    port = free_ports(1)[0]
+    listener = socket.create_server((HOST, port))
+    listener.settimeout(0.2)
+    for entity in ("http://example.com", "https://localhost:%d" % port, "http://localhost.example.com:%d" % port,
+                   "http://127.0.0.2:%d" % port, "http://[::1]:%d" % port, "http://0.0.0.0:%d" % port, "http://2130706433:%d" % port,
+                   "http://%s.onion" % ("a" * 56)):
+        begin = time.monotonic()
+        there = OtherName(entity)
+        post = mention(server, told.app, there)
+        failed = wait_until(lambda: told.failures(there, post), 10, "it is told that %s failed" % entity)
+        check_equal([p["content"] for p in failed], [{"entity": entity, "status": "permanent", "reason": "discovery_failed"}], entity)
+        check(time.monotonic() - begin < 5, "%s failed after %.1f s" % (entity, time.monotonic() - begin))
+    try:
+        listener.accept()
+        raise Failed("somebody asked at another name of this machine")
+    except socket.timeout:
+        pass
+    finally:
+        listener.close()
+
+
 @limit(120)
 def test_failures_within_a_relationship(stage):
     """Point 50 (section 14.1): unreachable and delivery_failed of peers that are known; none of subscribers that are not

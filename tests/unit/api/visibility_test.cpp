@@ -30,6 +30,9 @@ struct Written {
     bool deleted = false;
 };
 
+// An app that may read another type only: it is shown refs and profiles, and nothing private.
+const std::string kApp = "an app";
+
 struct World : ApiHome {
     std::mt19937 dice;
     const std::vector<std::string> people = {bob, carol, onion_entity('d'), onion_entity('e')};
@@ -49,6 +52,7 @@ struct World : ApiHome {
         owner = full_app();
         for (const auto& one : people)
             keys[one] = peer(one);
+        keys[kApp] = app({"https://vendor.example/types/note/v0"});
         groups.push_back(self.followers_group);
         for (const char* name : {"Kitchen", "Choir"})
             groups.push_back(write([&](store::WriteTx& tx) { return make_group(tx, self, name); }).id);
@@ -63,6 +67,8 @@ struct World : ApiHome {
     {
         if (w.deleted)
             return false;
+        if (who == kApp)
+            return w.is_public;
         if (who.empty())
             return w.is_public && door != store::Door::Sealed;
         const std::string& state = standing.at(who);
@@ -233,6 +239,9 @@ struct World : ApiHome {
 
     // ---- what may be seen
 
+    // Of the others it is not told here what else keeps it from them.
+    bool sees_all_that_she_may(const std::string& who) { return who.empty() || who == kApp || standing[who] == "approved"; }
+
     // What is queued since the last look is for people who may have it.
     void note_deliveries()
     {
@@ -292,8 +301,10 @@ struct World : ApiHome {
         std::set<std::string> allowed;
         std::set<std::string> allowed_versions;
         std::set<std::string> allowed_posts;
+        std::map<std::string, std::set<std::string>> allowed_digests;  // by post
         for (const auto& w : all)
             if (may(who, w)) {
+                allowed_digests[w.id].insert(w.digest);
                 allowed.insert(w.mark);
                 allowed_versions.insert(w.version);
                 allowed_posts.insert(w.id);
@@ -343,7 +354,7 @@ struct World : ApiHome {
             const bool permitted = allowed_posts.count(w.id) == 1;
             if (!permitted || dead)
                 CHECK(without_date(answer) == nothing);
-            else if (who.empty() || standing[who] == "approved")
+            else if (sees_all_that_she_may(who))
                 CHECK(answer.status == 200);
             for (const auto& [accept, list] :
                  {std::pair("application/vnd.tent.post-versions.v0+json", "versions"),
@@ -376,7 +387,7 @@ struct World : ApiHome {
             CAPTURE(standing[who]);
             if (allowed.count(w.mark) == 0 || dead)
                 CHECK(without_date(answer) == nothing);
-            else if (who.empty() || standing[who] == "approved")
+            else if (sees_all_that_she_may(who))
                 CHECK(marks_in(answer).count(w.mark) == 1);
             if (w.digest.empty())
                 continue;
@@ -384,10 +395,19 @@ struct World : ApiHome {
             check_marks("attachment", file);
             if (allowed.count(w.mark) == 0 || dead)
                 CHECK(without_date(file) == no_file);
-            else if (who.empty() || standing[who] == "approved")
+            else if (sees_all_that_she_may(who))
                 CHECK(body(file) == "bytes of " + w.mark);
-            check_marks("post_attachment", get(key, post_path(self.entity, w.id) + "/file.txt"));
-            check_marks("post_attachment", get(key, post_path(self.entity, w.id) + "/file.txt?version=" + w.version));
+            const std::string name = post_path(self.entity, w.id) + "/attachments/file.txt";
+            auto newest = get(key, name);
+            if (newest.status == 302)
+                CHECK(allowed_digests[w.id].count(header(newest, "Attachment-Digest")) == 1);
+            else
+                CHECK(without_date(newest) == nothing);
+            auto named = get(key, name + "?version=" + w.version);
+            if (allowed.count(w.mark) == 0 || dead)
+                CHECK(without_date(named) == nothing);
+            else if (sees_all_that_she_may(who))
+                CHECK(header(named, "Attachment-Digest") == w.digest);
         }
     }
 };
@@ -426,6 +446,7 @@ TEST_CASE("no endpoint and no delivery shows anybody what is not for her (sectio
             world.door = door;
             world.write([&](store::WriteTx& tx) { return change_door(tx, world.self, door); });
             world.look("");
+            world.look(kApp);
             for (const auto& who : world.people)
                 world.look(who);
         }

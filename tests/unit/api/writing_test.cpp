@@ -247,3 +247,56 @@ TEST_CASE("import over HTTP, by the type of the request and a scope (section 4.5
     CHECK(import(home.all, body).status == 200);
     CHECK(home.get(home.all, home.post_path(home.bob, "theirs")).status == 200);
 }
+
+TEST_CASE("ids that try to leave their entity are none, on every way in (sections 1.5 and 4.5)")
+{
+    Desk home;
+    const HawkKey bobs = home.peer(home.bob);
+    const std::string mine = home.created(Desk::note("mine"))["id"];
+    const std::string secret_of_carol = "hers";
+    home.write([&](store::WriteTx& tx) { return store::insert_version(tx, home.self.id, home.remote(home.carol, secret_of_carol, kNote)); });
+    auto versions = [&] { return home.header(home.ask(home.all, "HEAD", "/posts?limit=1"), "Count"); };
+    const std::string before = versions();
+    const std::string here = "/posts/" + percent_encode(home.self.entity) + "/";
+    for (const std::string& id : std::vector<std::string>{
+          "..", ".", "../" + mine, "..%2F" + mine, "%2e%2e%2f" + percent_encode(home.carol) + "%2f" + secret_of_carol, "a%2Fb",
+          "..%2f..%2fposts%2f" + mine, "%00", mine + "%00", mine + "%0d%0aX:%20y", "%5c..%5c" + mine, mine + "/", mine + "%20",
+          "%ff", "%", "%2", std::string(129, 'a'), std::string(8000, 'a'), "*", "?version=..", "#" + mine}) {
+        CAPTURE(id);
+        auto read = home.get(home.all, here + id, {{"Cache-Control", "no-proxy"}});
+        CHECK((read.status == 404 || read.status == 400));
+        CHECK(home.json(read)["error"].is_string());
+        CHECK(home.get(home.nobody, here + id).status == 404);
+        auto file = home.get(home.nobody, here + id + "/attachments/x");
+        CHECK((file.status == 404 || file.status == 400));
+        for (const std::string& relation : {std::string(), std::string(rel::kImport)}) {
+            auto put = home.ask(home.all, "PUT", here + id, Desk::media(kNote, relation), Desk::note("theirs").dump());
+            CHECK(put.status >= 400);
+            CHECK(put.status < 500);
+        }
+        auto gone = home.ask(home.all, "DELETE", here + id);
+        CHECK((gone.status == 404 || gone.status == 400));
+        // What a peer delivers under such an id, in the URL and in the post.
+        const std::string decoded = percent_decode(id).value_or("x");
+        Post post = home.remote(home.bob, is_valid_utf8(decoded) ? decoded : "x", kNote);
+        auto told = home.ask(bobs, "PUT", "/posts/" + percent_encode(home.bob) + "/" + id, Desk::media(kNote, rel::kNotification),
+                             post_to_json(post, Audience::everybody()).dump());
+        CHECK(told.status >= 400);
+        CHECK(told.status < 500);
+    }
+    // Nor in a post that comes under a good address.
+    for (const char* id : {"../x", "a/b", "..", "a b", "\n"}) {
+        CAPTURE(id);
+        Post post = home.remote(home.bob, id, kNote);
+        const std::string text = post_to_json(post, Audience::everybody()).dump();
+        CHECK(home.ask(bobs, "PUT", home.post_path(home.bob, "good"), Desk::media(kNote, rel::kNotification), text).status == 400);
+        CHECK(home.ask(home.all, "PUT", home.post_path(home.bob, "good"), Desk::media(kNote, rel::kImport), text).status == 400);
+    }
+    for (const std::string digest : {"..%2F..%2Fbivouac.db", "../../bivouac.keys", "sha512t256-..%2f", "%00"}) {
+        CAPTURE(digest);
+        auto file = home.get(home.all, home.attachment_path(home.self.entity, digest));
+        CHECK((file.status == 404 || file.status == 400));
+    }
+    CHECK(versions() == before);
+    CHECK(home.json(home.get(home.nobody, here + mine))["post"]["content"]["text"] == "mine");
+}

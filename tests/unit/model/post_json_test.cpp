@@ -115,8 +115,9 @@ TEST_CASE("entity URLs are http or https, without query or fragment")
 {
     CHECK(is_entity_url("http://alice.onion"));
     CHECK(is_entity_url("https://example.com/ana"));
+    CHECK(is_entity_url("https://example.com/.ana/..b/"));
     for (const char* bad : {"", "alice.onion", "ftp://a", "http://", "http:///x", "http://a?b", "http://a#b",
-                            "http://a b", "http://a,b", "http://a\"b"})
+                            "http://a b", "http://a,b", "http://a\"b", "http://..", "http://a/..", "http://a/../b", "http://a/./b"})
         CHECK_FALSE(is_entity_url(bad));
     CHECK_FALSE(is_entity_url("http://" + std::string(600, 'a')));
 }
