@@ -57,12 +57,13 @@ class Answers {
 public:
     Answers(CallPtr outer, const std::vector<BatchPart>& parts)
         : outer_(std::move(outer))
+        , under_way_(outer_->services.batches)
         , waiting_(parts.size())
     {
         for (const auto& part : parts)
             slots_.push_back({part.content_id, {}, false});
     }
-    ~Answers() { --*outer_->services.batches; }
+    ~Answers() { --*under_way_; }
     Answers(const Answers&) = delete;
     Answers& operator=(const Answers&) = delete;
 
@@ -139,6 +140,7 @@ private:
     }
 
     const CallPtr outer_;
+    const std::shared_ptr<std::atomic<int>> under_way_;
     mutable std::mutex mutex_;  // all that follows
     std::vector<Slot> slots_;
     size_t waiting_;

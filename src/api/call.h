@@ -27,7 +27,8 @@ struct Services {
     const Hooks& hooks;
     const Settings& settings;
     std::unique_ptr<OauthState> oauth = std::make_unique<OauthState>();
-    std::unique_ptr<std::atomic<int>> batches = std::make_unique<std::atomic<int>>(0);  // under way
+    // Under way. Shared: the last of a batch can go after the API itself, on the writer's thread.
+    std::shared_ptr<std::atomic<int>> batches = std::make_shared<std::atomic<int>>(0);
 };
 
 struct Call {
