@@ -4,6 +4,7 @@
 
 #include <bivouac/api/error_response.h>
 #include <bivouac/api/post_upload.h>
+#include <bivouac/app/doors.h>
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/clock.h>
 #include <bivouac/model/limits.h>
@@ -38,6 +39,23 @@ const Viewer kOwnerSeesAll{Viewer::Kind::Everything, {}, {}, {}};
 Json grant_json(const tent::Grant& grant)
 {
     return {{"read", grant.read}, {"write", grant.write}, {"scopes", grant.scopes}};
+}
+
+// What holds where (docs/threat-model.md, "Confinement").
+Json sandbox_json(const Confinements& holds)
+{
+    auto one = [](const Confinement& process) {
+        return Json{{"seccomp", process.seccomp},
+                    {"landlock", process.landlock == 0 ? Json() : Json(process.landlock)},
+                    {"files", process.landlock > 0 ? "data directory" : "all"},
+                    {"tcp", process.tcp || process.seccomp ? "none of its own" : "any"}};
+    };
+    Json out = {{"node", one(holds.worker)}, {"missing", holds.worker.missing}};
+    out["guardian"] = one(holds.guardian);
+    out["broker"] = {{"seccomp", holds.broker.seccomp}, {"may_start_tor", holds.may_start_tor}};
+    if (!holds.with_broker)
+        out["guardian"] = out["broker"] = nullptr;
+    return out;
 }
 
 Json reach_json(const relay::Reach& reach)
@@ -291,6 +309,7 @@ Result<Json> ControlApi::status()
     out["previous"] = counts.previous;
     if (counts.restored)
         out["restored"] = {{"at", counts.restored->restored_at}, {"backup_of", counts.restored->made_at}};
+    out["sandbox"] = sandbox_json(confinements());
     out["tor"]["proof_of_work"] = status.tor.pow;
     if (!status.tor.version.empty())
         out["tor"]["version"] = status.tor.version;

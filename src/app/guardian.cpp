@@ -10,11 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bivouac/base/broker.h>
+
 namespace bivouac::app {
 
 namespace {
 
 constexpr time_t kLockSeconds = 5;
+
+pid_t g_guardian = 0;
 
 sigset_t watched_signals()
 {
@@ -35,6 +39,7 @@ pid_t start(const std::function<int(Begin)>& serve, Begin begin, const sigset_t&
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != guardian)
         ::_exit(1);  // it died before it was watched
+    g_guardian = guardian;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     const int code = serve(begin);
     std::fflush(nullptr);
@@ -49,12 +54,17 @@ int exit_code(int status)
 // Until the child has ended.
 int wait_for(pid_t child, const sigset_t& set)
 {
-    bool locking = false;
+    bool locking = false, broker_ended = false;
     timespec deadline{};
     for (;;) {
         int status = 0;
         if (::waitpid(child, &status, WNOHANG) == child)
-            return locking && !WIFEXITED(status) ? kExitLocked : exit_code(status);
+            return broker_ended ? 1 : locking && !WIFEXITED(status) ? kExitLocked : exit_code(status);
+        if (Broker* broker = Broker::current(); broker && !broker_ended && ::waitpid(broker->pid(), nullptr, WNOHANG) == broker->pid()) {
+            std::fputs("bivouac: the process that opens sockets has ended; stopping\n", stderr);
+            broker_ended = true;
+            ::kill(child, SIGTERM);
+        }
         siginfo_t info{};
         timespec now{};
         ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -78,7 +88,12 @@ int wait_for(pid_t child, const sigset_t& set)
 
 }  // namespace
 
-int guard(const std::function<int(Begin)>& serve)
+pid_t guardian_pid()
+{
+    return g_guardian;
+}
+
+int guard(const std::function<int(Begin)>& serve, const std::function<void()>& settled)
 {
     const sigset_t set = watched_signals();
     sigset_t before;
@@ -89,9 +104,15 @@ int guard(const std::function<int(Begin)>& serve)
             std::perror("bivouac: a process cannot be started");
             return 1;
         }
+        if (begin == Begin::Open && settled)
+            settled();
         const int code = wait_for(child, set);
-        if (code != kExitLocked)
+        if (Broker* broker = Broker::current())
+            broker->tell(BrokerTask::Forget);
+        if (code != kExitLocked) {
+            Broker::end();
             return code;
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 #include <bivouac/api/api.h>
 #include <bivouac/api/error_response.h>
 #include <bivouac/auth/authenticator.h>
+#include <bivouac/base/broker.h>
 #include <bivouac/base/event_loop.h>
 #include <bivouac/base/log.h>
 #include <bivouac/net/front.h>
@@ -60,6 +61,15 @@ sigset_t stop_signals()
     return set;
 }
 
+std::string find_running_tor()
+{
+    Broker* broker = Broker::current();
+    if (!broker)
+        return tor::find_running_tor();
+    auto found = broker->ask(BrokerTask::FindTor);
+    return found.ok() ? found->text : std::string();
+}
+
 tor::TorOptions tor_options(const RunConfig& config)
 {
     tor::TorOptions options;
@@ -75,7 +85,7 @@ tor::TorOptions tor_options(const RunConfig& config)
     options.control_address = config.tor_control;
     // Lines for a tor of our own can only mean a tor of our own.
     if (options.control_address.empty() && config.tor_extra.empty())
-        options.control_address = tor::find_running_tor();
+        options.control_address = find_running_tor();
     options.mode =
         options.control_address.empty() ? tor::TorOptions::Mode::Child : tor::TorOptions::Mode::Control;
     return options;

@@ -2,6 +2,8 @@
 #include <bivouac/app/panic.h>
 
 #include <bivouac/app/config.h>
+#include <bivouac/app/guardian.h>
+#include <bivouac/base/broker.h>
 #include <bivouac/base/clock.h>
 #include <bivouac/base/files.h>
 
@@ -214,12 +216,13 @@ void destroy_own_node(const std::string& directory)
     static constexpr auto kForTheAnswer = std::chrono::milliseconds(300);
     Panicked out;
     destroy_keys(DataPaths::in(directory), out);
-    const NodeProcesses node = find_node(directory);
-    std::thread([directory, guardian = node.worker == ::getpid() ? node.guardian : 0] {
+    std::thread([directory, guardian = guardian_pid()] {
         Panicked rest;
         remove_files(directory, rest);
         std::this_thread::sleep_for(kForTheAnswer);
         remove_files(directory, rest);  // what the node wrote meanwhile
+        if (Broker* broker = Broker::current())
+            (void)broker->ask(BrokerTask::RemoveDirectory).ok();
         if (guardian > 0)
             ::kill(guardian, SIGKILL);
         ::kill(::getpid(), SIGKILL);

@@ -2,12 +2,14 @@
 #include <memory>
 #include <optional>
 
+#include <bivouac/app/doors.h>
 #include <bivouac/app/guardian.h>
 #include <bivouac/app/locked.h>
 #include <bivouac/app/node.h>
 #include <bivouac/base/log.h>
 #include <bivouac/model/duration.h>
 #include <bivouac/qr/qr.h>
+#include <bivouac/tor/tails.h>
 
 #include <unistd.h>
 
@@ -31,10 +33,12 @@ Result<app::Waited> open(Context& context, RunOptions& options, app::Begin begin
 {
     if (begin == app::Begin::Locked) {
         app::block_stop_signals();
+        app::confine_worker(options.config);
         return app::wait_for_passphrase(context.data_directory);
     }
     const Secret passphrase = TRY(read_passphrase(options.passphrase_file, Ask::Once));
     app::block_stop_signals();
+    app::confine_worker(options.config);
     auto data = TRY(app::open_data_directory(context.data_directory, passphrase));
     return app::Waited{std::move(data), 0};
 }
@@ -88,12 +92,17 @@ Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
     }
     if (!options.lock_after.empty())
         options.config.lock_after_ms = TRY(parse_duration(options.lock_after));
-    context.exit_code = app::guard([&](app::Begin begin) {
-        auto code = serve(context, options, begin);
-        if (!code.ok())
-            print_error(code.error());
-        return code.ok() ? *code : 1;
-    });
+    if (!options.config.tor_extra.empty() && tor::is_tails())
+        return fail(ErrorKind::Invalid, "on Tails only its own tor has a way out, and a second one would be stopped: leave out --tor-extra");
+    TRY(app::open_doors(options.config));
+    context.exit_code = app::guard(
+        [&](app::Begin begin) {
+            auto code = serve(context, options, begin);
+            if (!code.ok())
+                print_error(code.error());
+            return code.ok() ? *code : 1;
+        },
+        [&] { app::confine_guardian(options.config); });
     return {};
 }
 

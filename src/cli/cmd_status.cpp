@@ -69,6 +69,23 @@ Result<void> check(const std::string& data_directory)
     return fail(ErrorKind::Unavailable, "no answer yet; see: bivouac status");
 }
 
+// Which locks hold, in the node and in the two processes beside it; what does not, in capitals, since somebody relies on it.
+void print_sandbox(const Json& sandbox)
+{
+    auto locks = [](const Json& process) {
+        std::string out = process["seccomp"].get<bool>() ? "system calls (seccomp)" : "";
+        if (const Json& abi = process.value("landlock", Json()); abi.is_number())
+            out += (out.empty() ? "" : ", ") + ("files (Landlock " + std::to_string(abi.get<int>()) + ")");
+        return out.empty() ? std::string("NO") : out;
+    };
+    print("confined    node: " + locks(sandbox["node"]));
+    if (sandbox["guardian"].is_object())
+        print("            guardian: " + locks(sandbox["guardian"]) + "; broker: " + locks(sandbox["broker"]) +
+              (sandbox["broker"]["may_start_tor"].get<bool>() ? ", starts tor" : ""));
+    for (const auto& one : sandbox["missing"])
+        print("            NOT CONFINED: " + printable(one.get<std::string>()));
+}
+
 void print_status(const Json& s)
 {
     if (s.value("locked", false)) {
@@ -98,6 +115,7 @@ void print_status(const Json& s)
     print("listening   " + s["listen"].get<std::string>());
     if (s["local_api"].is_string())
         print("local API   " + s["local_api"].get<std::string>());
+    print_sandbox(s["sandbox"]);
     print("followers   " + std::to_string(s["followers"].get<int64_t>()) + " approved, " +
           std::to_string(s["pending_followers"].get<int64_t>()) + " waiting for your decision");
     const Json& strangers = s["strangers_today"];

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <bivouac/base/broker.h>
+
 namespace bivouac::net
 {
 
@@ -103,11 +105,44 @@ Result<void> remove_stale(const std::string& path, const UnixAddress& address)
 
 Result<ListenSocket> ListenSocket::open(std::string_view address, mode_t unix_mode)
 {
+    if (Broker* broker = Broker::current())
+        return open_by(*broker, address, unix_mode);
+    return open_here(address, unix_mode);
+}
+
+Result<ListenSocket> ListenSocket::open_here(std::string_view address, mode_t unix_mode)
+{
     if (address.starts_with(kLoopback))
         return open_tcp(address.substr(kLoopback.size()));
     if (address.starts_with(std::string(kUnix) + "/"))
         return open_unix(std::string(address.substr(kUnix.size())), unix_mode);
     return fail(ErrorKind::Invalid, "only 127.0.0.1:PORT and unix:/PATH can be listened on");
+}
+
+Result<ListenSocket> ListenSocket::open_by(Broker& broker, std::string_view address, mode_t unix_mode)
+{
+    BrokerAnswer answer = TRY(broker.ask(BrokerTask::Listen, address, unix_mode));
+    ListenSocket out;
+    out.fd_ = answer.release(0);
+    out.address_ = answer.text;
+    if (!address.starts_with(kUnix))
+        return out;
+    out.remember(std::string(address.substr(kUnix.size())));
+    // Who asks whose socket this is hears of whoever called this last (app/panic.h).
+    if (::listen(out.fd_, kBacklog) != 0)
+        return socket_error(errno, "listening on the unix socket");
+    return out;
+}
+
+void ListenSocket::remember(std::string path)
+{
+    struct stat info {
+    };
+    if (::lstat(path.c_str(), &info) != 0)
+        return;
+    path_ = std::move(path);
+    inode_ = info.st_ino;
+    device_ = info.st_dev;
 }
 
 Result<ListenSocket> ListenSocket::open_tcp(std::string_view port)
@@ -150,13 +185,7 @@ Result<ListenSocket> ListenSocket::open_unix(std::string path, mode_t mode)
         return socket_error(errno, "unix socket");
     if (::bind(out.fd_, address.get(), address.size()) != 0)
         return socket_error(errno, "listening on the unix socket");
-    struct stat info {
-    };
-    if (::lstat(path.c_str(), &info) == 0) {
-        out.path_ = path;
-        out.inode_ = info.st_ino;
-        out.device_ = info.st_dev;
-    }
+    out.remember(path);
     out.address_ = std::string(kUnix) + path;
     // Before listen(): until then nobody can connect, whatever the mode was meanwhile.
     if (::chmod(path.c_str(), mode) != 0)
@@ -164,6 +193,17 @@ Result<ListenSocket> ListenSocket::open_unix(std::string path, mode_t mode)
     if (::listen(out.fd_, kBacklog) != 0)
         return socket_error(errno, "listening on the unix socket");
     return out;
+}
+
+Listener ListenSocket::release()
+{
+    path_.clear();
+    return {std::exchange(fd_, -1), address_, device_, inode_};
+}
+
+Result<Listener> open_listener(std::string_view address, mode_t unix_mode)
+{
+    return TRY(ListenSocket::open_here(address, unix_mode)).release();
 }
 
 void ListenSocket::close()

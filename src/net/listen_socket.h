@@ -10,6 +10,12 @@
 #include <sys/types.h>
 
 #include <bivouac/base/result.h>
+#include <bivouac/net/listen.h>
+
+namespace bivouac
+{
+class Broker;
+}
 
 namespace bivouac::net
 {
@@ -17,8 +23,10 @@ namespace bivouac::net
 class ListenSocket
 {
 public:
-    // "127.0.0.1:PORT" or "unix:/path". Conflict when it is taken, Invalid when it is anything else.
+    // "127.0.0.1:PORT" or "unix:/path". Conflict when it is taken, Invalid when it is anything else. By the broker, where
+    // there is one.
     static Result<ListenSocket> open(std::string_view address, mode_t unix_mode);
+    static Result<ListenSocket> open_here(std::string_view address, mode_t unix_mode);
     ListenSocket(ListenSocket&& other) noexcept
         : fd_(std::exchange(other.fd_, -1))
         , address_(std::move(other.address_))
@@ -31,12 +39,15 @@ public:
     ~ListenSocket() { close(); }
 
     int fd() const { return fd_; }
+    Listener release(); // the socket and its file stay
     bool is_unix() const { return !path_.empty(); }
     const std::string& address() const { return address_; } // with the real port
     void close(); // and removes the socket file, if it is still ours
 
 private:
     ListenSocket() = default;
+    static Result<ListenSocket> open_by(Broker& broker, std::string_view address, mode_t unix_mode);
+    void remember(std::string path);
     static Result<ListenSocket> open_tcp(std::string_view port);
     static Result<ListenSocket> open_unix(std::string path, mode_t mode);
 

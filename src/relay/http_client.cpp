@@ -17,8 +17,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <bivouac/base/broker.h>
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/confine.h>
 #include <bivouac/base/pace.h>
+#include <bivouac/relay/load.h>
 #include <bivouac/tor/onion_address.h>
 #include <bivouac/tor/socks_reply.h>
 
@@ -52,6 +55,16 @@ struct Proxy {
     {
         return other.addrlen >= sizeof(sa_family_t) && other.family == address.ss_family &&
                same_target(other.addr);
+    }
+
+    // As the broker takes it.
+    std::string text() const
+    {
+        if (address.ss_family == AF_UNIX)
+            return std::string("unix:") + reinterpret_cast<const sockaddr_un&>(address).sun_path;
+        if (address.ss_family == AF_INET6)
+            return "[::1]:" + std::to_string(ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port));
+        return "127.0.0.1:" + std::to_string(ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port));
     }
 
 private:
@@ -286,7 +299,12 @@ curl_socket_t on_open_socket(void* argument, curlsocktype purpose, curl_sockaddr
     const auto* transfer = static_cast<const Transfer*>(argument);
     if (purpose != CURLSOCKTYPE_IPCXN || !transfer->proxy.is(*address))
         return CURL_SOCKET_BAD;
-    return ::socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    // Where nothing is confined curl connects by itself, as it insists on doing (base/confine.cpp).
+    Broker* broker = confinement().seccomp ? Broker::current() : nullptr;
+    if (!broker)
+        return ::socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto connected = broker->ask(BrokerTask::Connect, transfer->proxy.text());
+    return connected.ok() ? connected->release(0) : CURL_SOCKET_BAD;
 }
 
 Result<void> Transfer::prepare_fields()
@@ -689,6 +707,11 @@ struct HttpClient::Impl {
         current = std::move(next);
     }
 };
+
+void load_http_client()
+{
+    init_curl_once();
+}
 
 HttpClient::HttpClient(EventLoop& loop)
 {

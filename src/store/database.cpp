@@ -11,6 +11,7 @@
 #include <sodium.h>
 #include <sqlcipher/sqlite3.h>
 
+#include <bivouac/store/load.h>
 #include <bivouac/store/transaction.h>
 
 #include "search_words.h"
@@ -41,7 +42,21 @@ Error error_of(sqlite3* db, int code, std::string_view doing)
     }
 }
 
+void configure_once()
+{
+    // SQLite would count its memory under one lock for all connections: a fifth of the time of four readers.
+    static std::once_flag configured;
+    std::call_once(configured, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
+}
+
 }  // namespace
+
+void load_database_library()
+{
+    configure_once();
+    unsigned char chance = 0;
+    sqlite3_randomness(sizeof chance, &chance);  // from a device, once
+}
 
 Secret raw_key(const DataKeys& keys)
 {
@@ -60,9 +75,7 @@ Secret raw_key(const DataKeys& keys)
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const DataKeys& keys, Access access,
                                                  int cache_kib)
 {
-    // SQLite would count its memory under one lock for all connections: a fifth of the time of four readers.
-    static std::once_flag configured;
-    std::call_once(configured, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
+    configure_once();
     std::unique_ptr<Database> database(new Database);
     int flags = SQLITE_OPEN_NOMUTEX | (access == Access::ReadOnly    ? SQLITE_OPEN_READONLY
                                        : access == Access::ReadWrite ? SQLITE_OPEN_READWRITE

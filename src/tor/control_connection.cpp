@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <bivouac/base/broker.h>
+
 namespace bivouac::tor
 {
 
@@ -27,6 +29,17 @@ constexpr int64_t kConnectMs = 10'000;
 } // namespace
 
 Result<int> connect_control_socket(const std::string& address)
+{
+    Broker* broker = Broker::current();
+    if (!broker)
+        return connect_control_socket_here(address);
+    auto answer = broker->ask(BrokerTask::Connect, address);
+    if (!answer.ok() && answer.error().kind == ErrorKind::Unavailable)
+        return fail(ErrorKind::Unavailable, "no tor answers at " + address + ": " + answer.error().detail);
+    return TRY(std::move(answer)).release(0);
+}
+
+Result<int> connect_control_socket_here(const std::string& address)
 {
     constexpr int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
     auto refused = [&](int number) {

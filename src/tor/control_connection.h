@@ -21,6 +21,8 @@ namespace bivouac::tor
 
 // A socket to "127.0.0.1:PORT" or "unix:/path" that connects without blocking; nothing else is accepted.
 Result<int> connect_control_socket(const std::string& address);
+// The same by this process itself, whether there is a broker or not.
+Result<int> connect_control_socket_here(const std::string& address);
 
 class ControlConnection
 {

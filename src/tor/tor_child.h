@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A tor process of our own: torrc, start, last words, end. Its log is kept in memory only. Loop thread.
+// A tor process of our own: start, last words, end. Its log is kept in memory only. Loop thread.
 #pragma once
 
 #include <sys/types.h>
@@ -11,17 +11,12 @@
 
 #include <bivouac/base/event_loop.h>
 #include <bivouac/base/result.h>
+#include <bivouac/tor/launch.h>
 
 struct event;
 
 namespace bivouac::tor
 {
-
-struct ChildOptions {
-    std::string directory;
-    std::string extra_torrc_file;
-    std::string program;
-};
 
 class TorChild
 {
@@ -52,6 +47,7 @@ private:
     EventLoop& loop_;
     ChildOptions options_;
     pid_t pid_ = -1;
+    int pidfd_ = -1;
     int output_fd_ = -1;
     event* output_event_ = nullptr;
     std::string partial_line_;

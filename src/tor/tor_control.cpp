@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bivouac/base/broker.h>
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/clock.h>
 #include <bivouac/base/files.h>
 #include <bivouac/base/log.h>
 #include <bivouac/tor/onion_address.h>
+#include <bivouac/tor/tails.h>
 
 #include "control_connection.h"
 #include "tor_child.h"
@@ -30,7 +32,9 @@ constexpr int64_t kLongestReconnectMs = 10'000;
 constexpr int64_t kLongestRestartMs = 60'000;
 constexpr int64_t kTickMs = 1'000; // until tor is bootstrapped and the onions are published
 constexpr int64_t kCalmTickMs = 5'000;
-constexpr int64_t kOnionPollMs = 20'000; // behind Tails' filter a restart of tor cannot be seen otherwise
+constexpr int64_t kOnionPollMs = 20'000;
+constexpr int64_t kFilteredPollMs = 10'000; // behind Tails' filter a restart of tor cannot be seen otherwise
+constexpr int64_t kFilteredReconnectMs = 3'000; // the filter reads its profiles anew at each connection
 constexpr int64_t kPublishPatienceMs = 60'000;
 constexpr int64_t kAddRetryMs = 5'000;
 constexpr int64_t kFirstRestartMs = 500;
@@ -49,12 +53,15 @@ struct Onion {
     int64_t next_add_at = 0;
 };
 
+constexpr int kFiltered = 510;
+
+// For a person on Tails, mostly: nobody else has such a filter.
 std::string filtered_words(const Reply& reply)
 {
-    if (reply.code == 510)
-        return "510 Command filtered: the filter in front of tor's control port does not let bivouac do "
-               "this; its "
-               "profile for the filter is missing or was changed";
+    if (reply.code == kFiltered)
+        return "510 Command filtered: the filter in front of tor (on Tails: onion-grater) does not know bivouac. The profile that "
+               "tells it, /etc/onion-grater.d/bivouac.yml, is missing or of another version: install the package bivouac again; "
+               "docs/tails.md has the steps. Nothing has to be started anew afterwards";
     return std::to_string(reply.code) + " " + reply.words();
 }
 
@@ -77,6 +84,8 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
     int64_t reconnect_ms = kFirstReconnectMs;
     int64_t restart_ms = kFirstRestartMs;
     bool no_pow = false; // this tor does not take it
+    bool behind_filter = false; // so it seems: no password and no cookie is wanted
+    bool filtered = false; // the filter refused the onion; the connection ends, a new one may have a new profile
     int64_t last_onion_poll = 0;
     int64_t usable_since = 0;
     bool subscribed = false; // tor tells HS_DESC
@@ -234,7 +243,8 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
         if (!logged_in.ok())
             co_return std::move(logged_in).error();
         state.connected = true;
-        state.problem.clear();
+        if (!std::exchange(filtered, false))
+            state.problem.clear();
         if (connections++ > 0)
             ++state.restarts;
         reconnect_ms = kFirstReconnectMs;
@@ -248,6 +258,10 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
             co_await watch_onions();
             if (!connection.is_open() || stopping)
                 break;
+            if (filtered) {
+                reconnect_ms = kFilteredReconnectMs;
+                co_return fail(ErrorKind::Unavailable, state.problem);
+            }
             bool calm = usable && !state.socks_address.empty() &&
                         std::all_of(onions.begin(), onions.end(), [](const Onion& o) { return o.published; });
             co_await pause(calm ? kCalmTickMs : kTickMs);
@@ -259,6 +273,18 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
         co_return fail(ErrorKind::Unavailable, "tor's control connection ended; trying again");
     }
 
+    // A confined node cannot read what is not in its own directory; its broker asks tor itself where the cookie is.
+    Result<std::string> read_cookie(const std::string& file) const
+    {
+        Broker* broker = Broker::current();
+        if (!broker || options.mode == TorOptions::Mode::Child)
+            return read_file(file, 64);
+        BrokerAnswer answer = TRY(broker->ask(BrokerTask::Cookie));
+        std::string cookie = answer.text;
+        wipe(answer.text);
+        return cookie;
+    }
+
     Task<Result<void>> login(const std::string& address)
     {
         auto info_reply = co_await connection.command("PROTOCOLINFO 1");
@@ -268,12 +294,13 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
             co_return fail(ErrorKind::Unavailable,
                            "tor's control port at " + address + " refuses: " + filtered_words(*info_reply));
         ProtocolInfo info = parse_protocol_info(*info_reply);
+        behind_filter = info.null_method;
         Result<Reply> done = fail(ErrorKind::Unavailable, "");
         if (info.null_method) {
             done = co_await connection.command("AUTHENTICATE");
         } else if (info.safe_cookie || info.cookie) {
             // tor writes a new cookie at each of its starts.
-            auto cookie = read_file(info.cookie_file, 64);
+            auto cookie = read_cookie(info.cookie_file);
             if (!cookie.ok() || cookie->size() != kCookieBytes)
                 co_return fail(
                     ErrorKind::Unavailable,
@@ -404,7 +431,7 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
 
     Task<void> watch_onions()
     {
-        if (now() - last_onion_poll >= kOnionPollMs || (!subscribed && usable)) {
+        if (now() - last_onion_poll >= (behind_filter ? kFilteredPollMs : kOnionPollMs) || (!subscribed && usable)) {
             last_onion_poll = now();
             co_await compare_onions();
         }
@@ -508,6 +535,7 @@ struct TorControl::Impl : std::enable_shared_from_this<TorControl::Impl> {
             set_problem("tor gave the onion another address than its key has");
         else
             set_problem("tor does not take the onion: " + filtered_words(*reply));
+        filtered = reply->code == kFiltered;
     }
 
     void event(const std::string& text)
@@ -536,7 +564,7 @@ namespace
 // Whether a tor that we can log in to answers there before the time.
 bool answers(const std::string& address, int64_t until_ms)
 {
-    auto fd = connect_control_socket(address);
+    auto fd = connect_control_socket_here(address);
     if (!fd.ok())
         return false;
     auto ready = [&](short what) {
@@ -571,9 +599,22 @@ bool answers(const std::string& address, int64_t until_ms)
 
 } // namespace
 
+bool is_tails(const std::string& os_release)
+{
+    auto text = read_file(os_release, 64u << 10);
+    if (!text.ok())
+        return false;
+    for (const char* line : {"ID=tails", "ID=\"tails\"", "ID='tails'"})
+        if (("\n" + *text + "\n").find("\n" + std::string(line) + "\n") != std::string::npos)
+            return true;
+    return false;
+}
+
 std::string find_running_tor()
 {
     constexpr int64_t kProbeMs = 1'000;
+    if (is_tails())
+        return kTailsControl;
     for (const char* address : {"unix:/run/tor/control", "127.0.0.1:9051", "127.0.0.1:951"})
         if (answers(address, system_clock().monotonic_ms() + kProbeMs))
             return address;

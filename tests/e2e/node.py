@@ -165,13 +165,24 @@ class Node:
             for child in below:
                 try:
                     with open("/proc/%s/comm" % child) as file:
-                        if file.read().startswith("bivouac"):
+                        name = file.read().strip()
+                        if name.startswith("bivouac") and name != "bivouac-broker":
                             found.append(int(child))
                             break
                 except OSError:
                     pass
             else:
                 return found
+
+    @property
+    def broker(self):
+        """The pid of the process that opens sockets for it."""
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as file:
+            for child in file.read().split():
+                with open("/proc/%s/comm" % child) as name:
+                    if name.read().strip() == "bivouac-broker":
+                        return int(child)
+        raise Failed("%s has no broker" % self.name)
 
     def signal_all(self, number):
         for pid in self.pids():
@@ -283,7 +294,7 @@ class Node:
             before = "&before=%d+%s" % (last["received_at"], last["version"]["id"])
 
     def tor_child(self):
-        """(pid, start time) of the tor that this node started itself."""
+        """(pid, start time) of the tor that this node's broker started."""
         for name in os.listdir("/proc"):
             if name.isdigit():
                 try:
@@ -291,7 +302,7 @@ class Node:
                         text = file.read()
                 except OSError:
                     continue
-                if "(tor)" in text and int(text.rsplit(")", 1)[1].split()[1]) in self.pids():
+                if "(tor)" in text and int(text.rsplit(")", 1)[1].split()[1]) == self.broker:
                     return int(name), start_time(int(name))
         return None
 

@@ -6,6 +6,8 @@
 
 #include <functional>
 
+#include <sys/types.h>
+
 namespace bivouac::app {
 
 // How a child ends that is to be followed by a locked one.
@@ -18,6 +20,12 @@ enum class Begin { Open, Locked };
 //
 // SIGTERM and SIGINT are passed on. SIGUSR1 locks: it is passed on as well, and a child that has not ended five seconds
 // later is killed. When this process dies the child is killed, too.
-int guard(const std::function<int(Begin)>& serve);
+//
+// `settled` is called here once the first child runs. The broker of this process, if there is one, forgets each child when that
+// ends, and ends with the last; should it end before, the node ends.
+int guard(const std::function<int(Begin)>& serve, const std::function<void()>& settled = {});
+
+// In a child: whose it is. 0: nobody's.
+pid_t guardian_pid();
 
 }  // namespace bivouac::app

@@ -32,8 +32,8 @@ struct TorOptions {
     std::string tor_program;        // empty: found in PATH, /usr/sbin, /usr/bin
 };
 
-// Where a running tor usually listens: Debian's /run/tor/control, Tails' 127.0.0.1:951. Only addresses that
-// accept a connection and answer PROTOCOLINFO with a method that we can use; empty when there is none.
+// Where a running tor usually listens: of Debian, only what accepts a connection and answers PROTOCOLINFO with a method that we can
+// use; on Tails its filter (tor/tails.h), whether it answers or not. Empty: none. Opens sockets itself: a confined process asks its broker.
 std::string find_running_tor();
 
 struct OnionService {
