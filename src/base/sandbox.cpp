@@ -21,7 +21,6 @@ namespace {
 
 constexpr int kIn = 3;
 constexpr int kOut = 4;
-constexpr char kReady = 'r';
 
 bool bound(const SandboxLimits& limits)
 {
@@ -52,7 +51,9 @@ bool filter()
     return fine;
 }
 
-[[noreturn]] void be_child(int input, int output, const std::function<int(int, int)>& work, const SandboxLimits& limits)
+}  // namespace
+
+void Sandbox::enter(int input, int output, const std::function<int(int, int)>& work, const SandboxLimits& limits)
 {
     // Both out of the way first, so that neither lands on the other's place.
     const int in = fcntl(input, F_DUPFD, 10), out = fcntl(output, F_DUPFD, 10);
@@ -65,8 +66,6 @@ bool filter()
     _exit(work(kIn, kOut));
 }
 
-}  // namespace
-
 Result<Sandbox> Sandbox::start(int input, std::function<int(int in, int out)> work, SandboxLimits limits)
 {
     int pipe[2];
@@ -74,7 +73,7 @@ Result<Sandbox> Sandbox::start(int input, std::function<int(int in, int out)> wo
         return fail(ErrorKind::Unavailable, std::string("no pipe: ") + std::strerror(errno));
     const pid_t child = ::fork();
     if (child == 0)
-        be_child(input, pipe[1], work, limits);
+        enter(input, pipe[1], work, limits);
     ::close(pipe[1]);
     if (child < 0) {
         ::close(pipe[0]);

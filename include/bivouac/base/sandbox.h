@@ -28,6 +28,12 @@ public:
     Sandbox& operator=(Sandbox&&) = delete;
     ~Sandbox();  // ends it
 
+    // In a child that was forked for it, without threads: keeps only the two descriptors, says one byte (kReady) to `output`
+    // when nothing else can be reached any more, does the work and ends with its value. Ends with 1 when there is no filter,
+    // and then nothing ran. The child dies with the thread that forked it.
+    [[noreturn]] static void enter(int input, int output, const std::function<int(int in, int out)>& work, const SandboxLimits& limits);
+    static constexpr char kReady = 'r';
+
     int output() const { return output_; }
     // Waits for its end. Invalid: it was ended for something that it must not do, or by its limits; or by itself with
     // another code than 0.
