@@ -2,7 +2,7 @@
 """The story that quickstart tells: a private Tor network, two nodes, a follow, an approval, a post with a picture.
 
 Everything in it is the real program and real tors, on loopback only.  It ends with exit code 0 only if
-bob's node really holds what alice posted, byte for byte.  --keep leaves all running and writes down the
+bob's node really holds what alice posted, byte for byte, less the comment that was taken out of the picture.  --keep leaves all running and writes down the
 processes (pid and start time), so that --stop ends exactly those.
 """
 import argparse
@@ -102,22 +102,22 @@ def tell(teller, top, nodes, nets):
     alice.do("followers", "approve", bob.entity)
     teller.line("alice   approves it")
     teller.step("bob hears of it", lambda: bob.wait_following(alice.entity, "approved", 90), "bob     follows alice")
-    image = picture(96, note=b"made for the quickstart")
+    image = picture(96, note=b"made for the quickstart, not for bob")
     path = os.path.join(top, PICTURE)
     with open(path, "wb") as file:
         file.write(image)
     post = alice.post(TEXT, "--attach", path)
-    teller.line("alice   posts a text and a picture (%d bytes)" % len(image))
+    teller.line("alice   posts a text and a picture; its name is replaced and the comment in it taken out")
     got = teller.step("the post travels", lambda: bob.wait_text(TEXT, 90), "bob     has the post in his feed: \"%s\"" % TEXT)
     check_post(got, alice.entity, TEXT)
     if got["id"] != post["id"] or got["version"]["id"] != post["version"]["id"]:
         raise Failed("bob's copy is not the post that alice made")
 
-    data = teller.step("the picture travels", lambda: bob.attachment(alice.entity, post["id"], PICTURE, 90),
+    data = teller.step("the picture travels", lambda: bob.attachment(alice.entity, post["id"], "picture-1.png", 90),
                        "bob     opens the picture")
-    if data != image:
+    if data != picture(96):
         raise Failed("the picture differs: %d bytes sent, %d bytes arrived" % (len(image), len(data)))
-    teller.line("        it is the same, byte for byte: the post is really there")
+    teller.line("        it is the same, byte for byte, without the comment: the post is really there")
     return words
 
 

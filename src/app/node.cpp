@@ -22,6 +22,7 @@
 #include <bivouac/base/broker.h>
 #include <bivouac/base/event_loop.h>
 #include <bivouac/base/log.h>
+#include <bivouac/media/cleaner.h>
 #include <bivouac/net/front.h>
 #include <bivouac/pages/pages.h>
 #include <bivouac/relay/http_client.h>
@@ -154,6 +155,7 @@ struct Resident {
 struct Node::Impl {
     RunConfig config;
     OpenedData data;
+    media::Cleaner& cleaner;
     std::vector<std::unique_ptr<Resident>> residents;  // the first is who is meant when nobody is named
 
     EventLoop loop;
@@ -173,9 +175,10 @@ struct Node::Impl {
     int last_bootstrap = -1;
     std::string last_problem;
 
-    Impl(RunConfig c, OpenedData d)
+    Impl(RunConfig c, OpenedData d, media::Cleaner& m)
         : config(std::move(c))
         , data(std::move(d))
+        , cleaner(m)
     {
     }
 
@@ -184,6 +187,7 @@ struct Node::Impl {
     Result<void> build();
     Result<void> open_gates(Resident& resident);
     pages::Hooks page_hooks(Resident& resident);
+    Result<pages::TakenUpload> take_upload(const Resident& resident, const pages::Upload& upload, size_t number);
     Result<void> open_listeners();
     Result<void> open_local_api();
     Result<void> listen_for_previous(Resident& resident);
@@ -368,6 +372,35 @@ Result<void> Node::Impl::open_gates(Resident& resident)
     return {};
 }
 
+// From the encrypted overflow through the cleaner into the store, piece by piece.
+Result<pages::TakenUpload> Node::Impl::take_upload(const Resident& resident, const pages::Upload& upload, size_t number)
+{
+    pages::TakenUpload out;
+    store::BlobWriter writer(store(), resident.self.id);
+    Spool::Reader reader(*upload.bytes);
+    const media::Type* type = nullptr;
+    if (upload.as_is) {
+        std::string beginning;
+        for (std::string piece; !(piece = TRY(reader.next())).empty();) {
+            beginning += piece.substr(0, media::kBeginning - beginning.size());
+            TRY(writer.append(piece));
+        }
+        type = media::find_type(media::type_of(beginning, upload.name));
+    } else {
+        auto cleaned = TRY(cleaner.clean(
+            upload.bytes->size(), upload.name, [&] { return reader.next(); }, [&](std::string_view piece) { return writer.append(piece); }));
+        if (cleaned.refusal != media::Refusal::None) {
+            out.cannot_be_cleaned = media::words_of(cleaned.refusal);
+            return out;
+        }
+        out.removed = std::move(cleaned.removed);
+        type = &cleaned.what();
+    }
+    auto blob = TRY(writer.finish());
+    out.attachment = {"file", type->content_type, media::neutral_name(*type, number), blob.digest, blob.size};
+    return out;
+}
+
 pages::Hooks Node::Impl::page_hooks(Resident& resident)
 {
     Resident* raw = &resident;
@@ -376,16 +409,7 @@ pages::Hooks Node::Impl::page_hooks(Resident& resident)
         return raw->control->ask(route, query, body);
     };
     hooks.publish = [raw](Post draft, const std::string& query) { return raw->control->publish(std::move(draft), query); };
-    hooks.take_upload = [this, raw](const pages::Upload& upload, size_t) -> Result<pages::TakenUpload> {
-        store::BlobWriter writer(store(), raw->self.id);
-        Spool::Reader reader(*upload.bytes);
-        for (std::string piece; !(piece = TRY(reader.next())).empty();)
-            TRY(writer.append(piece));
-        auto blob = TRY(writer.finish());
-        pages::TakenUpload out;
-        out.attachment = {"file", upload.content_type, upload.name, blob.digest, blob.size};
-        return out;
-    };
+    hooks.take_upload = [this, raw](const pages::Upload& upload, size_t number) { return take_upload(*raw, upload, number); };
     hooks.check_passphrase = [raw](Secret passphrase, bool known, std::function<void(api::PassphraseCheck)> done) {
         (known ? raw->known_gate : raw->gate)->ask(std::move(passphrase), std::move(done));
     };
@@ -676,6 +700,7 @@ void Node::Impl::begin_stop(int64_t grace_ms, std::function<void()> done)
         one->gate->close();
         one->known_gate->close();
     }
+    cleaner.interrupt(true);
     housekeeping->stop();
     // The onion goes first: no new requests. Then those in hand, then the deliveries, then tor.
     auto stop_tor = [this, done = std::move(done)] {
@@ -709,10 +734,11 @@ Node::Node(std::unique_ptr<Impl> impl)
 
 Node::~Node() = default;
 
-Result<std::unique_ptr<Node>> Node::start(RunConfig config, OpenedData data)
+Result<std::unique_ptr<Node>> Node::start(RunConfig config, OpenedData data, media::Cleaner& cleaner)
 {
-    auto impl = std::make_unique<Impl>(std::move(config), std::move(data));
+    auto impl = std::make_unique<Impl>(std::move(config), std::move(data), cleaner);
     TRY(impl->build());
+    cleaner.interrupt(false);
     return std::unique_ptr<Node>(new Node(std::move(impl)));
 }
 

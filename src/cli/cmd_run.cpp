@@ -7,6 +7,7 @@
 #include <bivouac/app/locked.h>
 #include <bivouac/app/node.h>
 #include <bivouac/base/log.h>
+#include <bivouac/media/cleaner.h>
 #include <bivouac/model/duration.h>
 #include <bivouac/qr/qr.h>
 #include <bivouac/tor/tails.h>
@@ -60,12 +61,14 @@ void greet(const app::Node& node, bool no_tor)
 // Gives the exit code.
 Result<int> serve(Context& context, RunOptions& options, app::Begin begin)
 {
+    // Before a passphrase is in memory: the processes that clean files are copies of this one.
+    auto cleaner = TRY(media::Cleaner::start());
     auto opened = TRY(open(context, options, begin));
     auto data = std::move(opened.data);
     if (!data)
         return opened.exit_code;
     for (app::RunConfig config = options.config;;) {
-        auto node = TRY(app::Node::start(config, std::move(*data)));
+        auto node = TRY(app::Node::start(config, std::move(*data), *cleaner));
         greet(*node, config.no_tor);
         const app::End end = node->run_until_stopped();
         if (end != app::End::Anew)

@@ -72,6 +72,51 @@ size_t take_body(char* bytes, size_t, size_t count, void* argument)
     return count;
 }
 
+// A part of a form that lies in a spool.
+struct SpoolPart {
+    std::shared_ptr<const Spool> spool;
+    std::unique_ptr<Spool::Reader> reader;
+    std::string piece;
+    size_t at = 0;
+
+    explicit SpoolPart(std::shared_ptr<const Spool> bytes)
+        : spool(std::move(bytes))
+        , reader(std::make_unique<Spool::Reader>(*spool))
+    {
+    }
+};
+
+size_t give_spool(char* buffer, size_t size, size_t count, void* argument)
+{
+    auto* part = static_cast<SpoolPart*>(argument);
+    if (part->at == part->piece.size()) {
+        auto next = part->reader->next();
+        if (!next.ok())
+            return CURL_READFUNC_ABORT;
+        part->piece = std::move(*next);
+        part->at = 0;
+    }
+    const size_t given = part->piece.copy(buffer, size * count, part->at);
+    part->at += given;
+    return given;
+}
+
+int rewind_spool(void* argument, curl_off_t offset, int origin)
+{
+    auto* part = static_cast<SpoolPart*>(argument);
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    part->reader = std::make_unique<Spool::Reader>(*part->spool);
+    part->piece.clear();
+    part->at = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+void free_spool(void* argument)
+{
+    delete static_cast<SpoolPart*>(argument);
+}
+
 ErrorKind kind_of(long status)
 {
     switch (status) {
@@ -151,7 +196,9 @@ public:
         curl_mime_data(part, text.data(), text.size());
         for (const auto& file : files) {
             part = curl_mime_addpart(mime_.get());
-            if (curl_mime_filedata(part, file.path.c_str()) != CURLE_OK)
+            if (file.bytes)
+                curl_mime_data_cb(part, static_cast<curl_off_t>(file.bytes->size()), give_spool, rewind_spool, free_spool, new SpoolPart(file.bytes));
+            else if (curl_mime_filedata(part, file.path.c_str()) != CURLE_OK)
                 return fail(ErrorKind::NotFound, file.path + " cannot be read");
             curl_mime_name(part, "attachment");
             curl_mime_filename(part, file.name.c_str());

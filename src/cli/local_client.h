@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include <bivouac/base/result.h>
 #include <bivouac/base/secret.h>
+#include <bivouac/base/spool.h>
 #include <bivouac/model/json.h>
 
 namespace bivouac::cli {
@@ -18,6 +20,7 @@ struct UploadFile {
     std::string path;
     std::string name;
     std::string content_type;
+    std::shared_ptr<const Spool> bytes;  // what is sent; null: the file at `path`
 };
 
 // In whose name all further requests are: an entity of the node ("": the first), and where the passphrase of her owner comes

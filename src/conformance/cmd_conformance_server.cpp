@@ -19,6 +19,7 @@ constexpr std::string_view kPassphrase = "conformance";
 Result<void> serve(Context& context, uint16_t port)
 {
     const std::string address = "127.0.0.1:" + std::to_string(port);
+    auto cleaner = TRY(media::Cleaner::start());
     const Secret passphrase{std::string(kPassphrase)};
     if (!file_exists(app::DataPaths::in(context.data_directory).database)) {
         app::InitOptions options;
@@ -33,7 +34,7 @@ Result<void> serve(Context& context, uint16_t port)
     config.data_directory = context.data_directory;
     config.listen = address;
     config.conformance = true;
-    auto node = TRY(app::Node::start(config, std::move(data)));
+    auto node = TRY(app::Node::start(config, std::move(data), *cleaner));
     print("http://" + address);
     node->run_until_stopped();
     return {};

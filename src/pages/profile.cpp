@@ -22,8 +22,34 @@ Result<Post> meta_of(Visit& visit)
     });
 }
 
-// Empty: saved; else what is wrong.
-std::string save(Visit& visit, const Json& content, bool with_avatar)
+// What was taken out of the picture goes to the page that follows by the address, signed: it says only what we said.
+std::string write_removed(const Visit& visit, const std::vector<std::string>& removed)
+{
+    const std::string text = to_base64url(Json(removed).dump());
+    return text + "." + sign(visit, "removed", text);
+}
+
+std::vector<std::string> read_removed(const Visit& visit)
+{
+    const std::string value = visit.param("removed");
+    const size_t dot = std::min(value.find('.'), value.size());
+    const std::string text = value.substr(0, dot);
+    if (dot == value.size() || !equal_constant_time(value.substr(dot + 1), sign(visit, "removed", text)))
+        return {};
+    const Json json = Json::parse(from_base64url(text).value_or(""), nullptr, false);
+    return json.is_array() ? json.get<std::vector<std::string>>() : std::vector<std::string>();
+}
+
+std::string list_of(const Words& words, const std::vector<std::string>& texts)
+{
+    std::string out;
+    for (const auto& text : texts)
+        out += (out.empty() ? "" : ", ") + std::string(words.runtime(text));
+    return out;
+}
+
+// Empty: saved; else what is wrong. `removed`: from the picture.
+std::string save(Visit& visit, const Json& content, bool with_avatar, std::vector<std::string>& removed)
 {
     std::optional<Attachment> avatar;
     if (with_avatar && !visit.form.files.empty()) {
@@ -31,8 +57,13 @@ std::string save(Visit& visit, const Json& content, bool with_avatar)
         auto taken = visit.shared.hooks.take_upload({file.name, file.content_type, file.bytes, false}, 1);
         if (!taken.ok())
             return error_text(visit, taken.error());
-        if (!taken->cannot_be_cleaned.empty() || !plain_image_type(taken->attachment.content_type))
-            return std::string(visit.tr(T("The picture must be a JPEG, PNG, WebP or GIF.")));
+        if (!taken->cannot_be_cleaned.empty() || !plain_image_type(taken->attachment.content_type)) {
+            std::string words(visit.tr(T("The picture must be a JPEG, PNG, WebP or GIF.")));
+            if (!taken->cannot_be_cleaned.empty())
+                words += " " + std::string(visit.words->runtime(taken->cannot_be_cleaned));
+            return words;
+        }
+        removed = taken->removed;
         avatar = taken->attachment;
         avatar->category = "avatar";
     } else if (with_avatar && visit.form.get("no_avatar") == "1") {
@@ -71,17 +102,20 @@ net::HttpResponse profile(Visit& visit)
         return error_page(visit, meta.error());
     Profile now = profile_of(*meta);
     std::string problem;
+    std::vector<std::string> removed;
     if (visit.posting()) {
         now.name = visit.form.trimmed("name");
         now.bio = visit.form.trimmed("bio");
         now.location = visit.form.trimmed("location");
         now.website = visit.form.trimmed("website");
-        problem = save(visit, {{"name", now.name}, {"bio", now.bio}, {"location", now.location}, {"website", now.website}}, true);
+        problem = save(visit, {{"name", now.name}, {"bio", now.bio}, {"location", now.location}, {"website", now.website}}, true, removed);
         if (problem.empty())
-            return done("/me/profile", "profile");
+            return done(removed.empty() ? "/me/profile" : "/me/profile?removed=" + write_removed(visit, removed), "profile");
     }
     Page page(visit, visit.tr(T("Profile")), Frame::Owner);
     page.heading("Profile");
+    if (const std::string list = list_of(page.words(), read_removed(visit)); !list.empty())
+        page.m("<p class=\"hint\">").t("Taken out of the picture: {0}", {list}).m("</p>\n");
     if (!problem.empty())
         page.problem(problem);
     page.note(*visit.self().door == store::Door::Sealed ? T("Only those whom you have approved see it.") : T("Everybody who has your address sees it."));
@@ -115,7 +149,8 @@ net::HttpResponse welcome(Visit& visit)
             if (!meta.ok())
                 return error_page(visit, meta.error());
             const Profile now = profile_of(*meta);
-            problem = save(visit, {{"name", visit.form.trimmed("name")}, {"bio", visit.form.trimmed("bio")}, {"location", now.location}, {"website", now.website}}, false);
+            std::vector<std::string> removed;
+            problem = save(visit, {{"name", visit.form.trimmed("name")}, {"bio", visit.form.trimmed("bio")}, {"location", now.location}, {"website", now.website}}, false, removed);
         } else if (step == 4) {
             problem = first_follow(visit);
         }

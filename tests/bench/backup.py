@@ -66,7 +66,7 @@ def run(build, posts, files, way_back):
         for number in range(files):
             with open(picture, "wb") as file:
                 file.write(os.urandom(FILE_BYTES))
-            node.do("post", "file %d" % number, "--to", "me", "--attach", picture, timeout=60)
+            node.do("post", "file %d" % number, "--to", "me", "--as-is", picture, timeout=60)
         words = os.path.join(top, "words")
         with open(words, "w") as file:
             file.write(PASSPHRASE)

@@ -124,7 +124,7 @@ def test_limits_of_an_upload(stage):
     answer = send(alice, "POST", "/posts", {"type": NOTE, "content": {}}, [("f", "big", "application/octet-stream", too_much)])
     check_equal(answer.status, 413, "one byte more: %r" % answer.body[:200])
     check("error" in answer.json(), "the error body: %r" % answer.body[:200])
-    words = alice.refused("post", "x", "--attach", stage.file("big", too_much))
+    words = alice.refused("post", "x", "--as-is", stage.file("big", too_much))
     check("2 MiB" in words, "the command line: %r" % words)
     check_equal(len(alice.json("feed")["posts"]), 1, "nothing but the first was stored")
     info = alice.api("GET", "/server").json()

@@ -236,7 +236,7 @@ def test_refused_requests(stage):
     node = stage.node("alice", "none")
     stranger = "http://%s.onion" % fake_tor.address_of(fake_tor.public_key(fake_tor.expand(bytes(32))))
     for args in (["show", node.entity, "nosuchpost"], ["attachment", node.entity, "nosuchpost", "x.png"],
-                 ["followers", "approve", stranger], ["unfollow", stranger], ["post", "x", "--attach", "/nonexistent/file"],
+                 ["followers", "approve", stranger], ["unfollow", stranger], ["post", "x", "--attach", "/nonexistent/file"], ["post", "x", "--as-is", "/nonexistent/file"],
                  ["post", "x", "--attach", stage.top], ["post", "x", "--to", "nobody"]):
         said = node.refused(*args)
         check("\n" not in said, "`%s` says it in one line: %r" % (args[0], said))
@@ -361,7 +361,7 @@ def test_full_disk(stage):
     for i in range(60):
         path = stage.file("block", os.urandom(200_000)) if mounted or i < 1 else path
         text = "on the small disk %d" % i
-        code, out, err = node.cli("post", text, "--json", "--attach", path)
+        code, out, err = node.cli("post", text, "--json", "--as-is", path)
         if code == 0:
             acknowledged.append(text)
         else:

@@ -13,7 +13,7 @@ import tent
 from apps import App, Page
 from harness import check, check_equal, wait_until
 from keys import file_of, restore
-from node import Node, PASSPHRASE, follow, limit
+from node import Node, PASSPHRASE, follow, limit, noise, picture as picture_of
 
 KILLS = 50
 OWNER_WORDS = "words of her own"
@@ -155,7 +155,7 @@ def test_nothing_tells_that_they_live_together(stage):
     inside = add(house, "second")
     faces = [house, inside, away]
     bob = stage.node("bob")
-    picture = stage.file("picture.png", os.urandom(5000))
+    picture = stage.file("picture.png", picture_of())
     for face in faces:
         bob.do("follow", face.entity)
         face.wait_follower(bob.entity, "pending")
@@ -179,7 +179,7 @@ def test_nothing_tells_that_they_live_together(stage):
     asked = [("HEAD", "/", {}), ("GET", "/", {}), ("GET", "/posts/{me}/meta", {}), ("GET", "/posts", {}), ("HEAD", "/posts", {}),
              ("GET", "/posts?limit=1&max_refs=5&profiles=entity", {}), ("GET", "/posts/{me}/{post}", {}),
              ("GET", "/posts/{me}/{post}?version={version}", {}), ("GET", "/posts/{me}/" + "x" * 22, {}), ("GET", "/nothing", {}),
-             ("GET", "/posts/{me}/{post}/attachments/picture.png", {}), ("GET", "/attachments/{me}/{file}", {}),
+             ("GET", "/posts/{me}/{post}/attachments/picture-1.png", {}), ("GET", "/attachments/{me}/{file}", {}),
              ("GET", "/attachments/{me}/sha512t256-" + "0" * 64, {}), ("OPTIONS", "/posts", {"headers": [("Origin", "https://app.example")]}),
              ("GET", "/server", {}), ("POST", "/posts", {"body": b"{}", "content_type": "application/json"}),
              ("PUT", "/posts/{me}/" + "y" * 22, {"body": b"{}", "content_type": tent.post_media_type(tent.STATUS + "#")}),
@@ -208,14 +208,14 @@ def test_nothing_tells_that_they_live_together(stage):
     check_equal(sorted(together - apart), [], "what only the two of one node have in common")
 
     # Nor by what they fetch: a file that one of them has comes to the other by a request of her own.
-    file = stage.file("only.bin", os.urandom(30_000))
-    made = bob.json("post", "a file for each", "--to", house.entity, "--to", inside.entity, "--attach", file)["post"]
+    file = stage.file("only.bin", noise(30_000))
+    made = bob.json("post", "a file for each", "--to", house.entity, "--to", inside.entity, "--as-is", file)["post"]
     for face in (house, inside):
         face.do("follow", bob.entity)
         bob.wait_follower(face.entity, "pending")
         bob.do("followers", "approve", face.entity)
     for face in (house, inside):
-        check_equal(face.attachment(bob.entity, made["id"], "only.bin"), open(file, "rb").read(), "the file")
+        check_equal(face.attachment(bob.entity, made["id"], "file-1.bin"), open(file, "rb").read(), "the file")
     ways = {user for user, onions in house.tor.users().items() if bob.onion in onions}
     check(len(ways) >= 2, "circuits of their own to one peer: %r" % ways)
     check(all(len(onions) == 1 for onions in house.tor.users().values()), "no circuit for two peers")
@@ -263,11 +263,11 @@ def test_hosting(stage):
     check_equal((listed["carol"]["most_bytes"], listed["default"]["most_bytes"]), (200 << 10, None), "the limit")
     check(0 < listed["carol"]["bytes"] < 100_000 and listed["carol"]["posts"] > 3, "what she holds: %r" % listed["carol"])
     big = stage.file("big.bin", os.urandom(300_000))
-    check("limit of this entity" in hers.refused("post", "too much", "--attach", big), "over her limit")
+    check("limit of this entity" in hers.refused("post", "too much", "--as-is", big), "over her limit")
     hers.post("still room for this")
     before = {e["name"]: e for e in alice.json("entity", "list")["entities"]}["carol"]
     half = stage.file("half.bin", os.urandom(60_000))
-    made = hers.json("post", "with a file", "--attach", half)["post"]
+    made = hers.json("post", "with a file", "--as-is", half)["post"]
     after = {e["name"]: e for e in alice.json("entity", "list")["entities"]}["carol"]
     check(60_000 <= after["bytes"] - before["bytes"] < 62_000, "counted: %d" % (after["bytes"] - before["bytes"]))
     check_equal(after["posts"] - before["posts"], 1, "posts")
@@ -304,9 +304,9 @@ def test_one_moves_alone(stage):
     alice, bob = stage.node("alice"), stage.node("bob")
     club = add(alice, "club")
     follow(club, bob)
-    picture = stage.file("picture.png", os.urandom(70_000))
-    made = club.json("post", "with a picture", "--attach", picture)["post"]
-    alice.json("post", "alice's own", "--attach", picture)
+    picture = stage.file("picture.png", noise(70_000))
+    made = club.json("post", "with a picture", "--as-is", picture)["post"]
+    alice.json("post", "alice's own", "--as-is", picture)
     bob.wait_text("with a picture")
     club.do("group", "add", "Close")
     club.do("door", "sealed")
@@ -330,7 +330,7 @@ def test_one_moves_alone(stage):
                 (club.entity, texts, followers, groups), "as it was")
     own_node.post("from a node of her own")
     bob.wait_text("from a node of her own", 60)
-    check_equal(own_node.raw("attachment", club.entity, made["id"], "picture.png")[1], open(picture, "rb").read(), "the picture")
+    check_equal(own_node.raw("attachment", club.entity, made["id"], "file-1.bin")[1], open(picture, "rb").read(), "the picture")
     data = open(sealed, "rb").read()
     check(alice.onion.encode() not in data, "sealed")
 
@@ -360,7 +360,7 @@ def test_one_moves_alone(stage):
     check_equal(carol.texts(), ["carol's own"], "the other one")
     guest.post("as a guest")
     bob.wait_text("as a guest", 60)
-    check_equal(guest.raw("attachment", club.entity, made["id"], "picture.png")[1], open(picture, "rb").read(), "the picture")
+    check_equal(guest.raw("attachment", club.entity, made["id"], "file-1.bin")[1], open(picture, "rb").read(), "the picture")
 
 
 @limit(420)

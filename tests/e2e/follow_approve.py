@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Following: a request is pending until the owner approves; deny, block and unfollow do what they say."""
-import os
 import time
 
 import tent
 from harness import check, check_equal, wait_until
-from node import check_post, follow, limit, picture
+from node import check_post, follow, limit, noise, picture
 
 QUIET = 3.0  # on the fake Tor a delivery takes a fraction of a second: after this much it will not come
 
@@ -36,10 +35,10 @@ def whole_story(stage, tor):
     alice.do("followers", "approve", bob.entity)
     bob.wait_following(alice.entity, "approved", 60)
     stage.say("approved")
-    files = {"dot.png": picture(), "noise.bin": os.urandom(700_001)}
-    paths = [stage.file(name, data) for name, data in files.items()]
+    files = {"picture-1.png": picture(), "file-2.bin": noise(700_001)}
+    paths = [stage.file("own " + name, data) for name, data in files.items()]
     text = "Grüße über Tor: \"quotes\", back\\slash,\nand a second line ～ 𝄞"
-    post = alice.post(text, "--attach", paths[0], "--attach", paths[1])
+    post = alice.post(text, "--attach", paths[0], "--as-is", paths[1])
     check_post(post, alice.entity, text)
     got = bob.wait_text(text, 60)
     stage.say("arrived")

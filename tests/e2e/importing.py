@@ -12,7 +12,7 @@ import time
 import tent
 from harness import check, check_equal, wait_until
 from keys import KILLS, exported, file_of, key_tool, restore
-from node import Node, PASSPHRASE, follow, limit
+from node import Node, PASSPHRASE, follow, limit, noise
 from sharing import META, AnApp
 
 STATUS = "https://tent.io/types/status/v0"
@@ -58,13 +58,13 @@ def about(entity, **more):
 
 def fill(stage, alice, bob):
     """Posts of all kinds."""
-    picture, text = stage.file("picture.png", os.urandom(150_000)), stage.file("note.txt", b"a note")
+    picture, text = stage.file("picture.png", noise(150_000)), stage.file("note.txt", b"a note")
     for one, other in ((alice, bob), (bob, alice)):
         follow(one, other)
     alice.do("group", "add", "Close")
     alice.do("followers", "approve", bob.entity, "--group", "Close")
     alice.do("post", "for all", "--to", "public")
-    alice.do("post", "for followers", "--attach", picture, "--attach", text)
+    alice.do("post", "for followers", "--as-is", picture, "--attach", text)
     alice.do("post", "for the close ones", "--to", "group:Close")
     alice.do("post", "for bob", "--to", bob.entity)
     mine = alice.json("post", "to be deleted")["post"]
@@ -158,7 +158,7 @@ def test_into_the_same_entity(stage):
     backup = os.path.join(stage.top, "a.backup")
     alice.do("backup", backup, *words(stage, alice), "--backup-passphrase-file", file_of(stage, "words of the backup"), timeout=60)
     picture = stage.file("later.png", os.urandom(80_000))
-    alice.do("post", "after the backup", "--attach", picture)
+    alice.do("post", "after the backup", "--as-is", picture)
     bob.wait_text("after the backup")
     bob.do("post", "by bob", "--to", alice.entity)
     alice.wait_text("by bob")
@@ -291,7 +291,7 @@ def test_an_import_that_is_killed(stage):
     for number in range(150):
         alice.post("post %d" % number)
     for number in range(5):
-        alice.do("post", "file %d" % number, "--attach", stage.file("f%d" % number, os.urandom(300_000)))
+        alice.do("post", "file %d" % number, "--as-is", stage.file("f%d" % number, os.urandom(300_000)))
     file = export(stage, alice)
     new = stage.node("new", None, start=False)
     key_tool(new, "cheap")

@@ -14,7 +14,7 @@ import time
 
 import tent
 from harness import check, check_equal, start_time, same_process, wait_until
-from node import PASSPHRASE, Node, limit
+from node import PASSPHRASE, Node, limit, noise
 
 KILLS = 50
 WRONG = "a passphrase that nobody chose 4711"
@@ -386,8 +386,8 @@ def test_backup_and_restore(stage):
     alice, bob = stage.pair()
     picture = os.path.join(stage.top, "picture.png")
     with open(picture, "wb") as file:
-        file.write(os.urandom(3 << 20))
-    alice.do("post", "with a picture", "--attach", picture)
+        file.write(noise(3 << 20))
+    alice.do("post", "with a picture", "--as-is", picture)
     bob.wait_text("with a picture", 60)
     file = os.path.join(stage.top, "alice.backup")
     stop, written = [], []
@@ -462,7 +462,7 @@ def test_backup_and_restore(stage):
     again.post("from the restored node")
     bob.wait_text("from the restored node", 90)
     code, data_of_picture, _ = again.raw("attachment", again.entity, [p for p in again.feed() if p["content"]["text"] == "with a picture"][0]["id"],
-                                         "picture.png")
+                                         "file-1.bin")
     check_equal((code, data_of_picture), (0, open(picture, "rb").read()), "the picture")
 
 
@@ -618,9 +618,9 @@ def test_export_in_open_formats(stage):
     alice, bob = stage.pair()
     picture = os.path.join(stage.top, "picture.png")
     with open(picture, "wb") as file:
-        file.write(os.urandom(200_000))
+        file.write(noise(200_000))
     alice.do("post", "for all", "--to", "public")
-    alice.do("post", "with a picture", "--attach", picture)
+    alice.do("post", "with a picture", "--as-is", picture)
     bob.post("by bob", "--to", alice.entity)
     alice.wait_text("by bob")
     facts, posts, files, relationships, _ = exported(stage, alice)

@@ -13,7 +13,7 @@ from failures import SUBSCRIPTION, peer
 from fake_server import META
 from harness import HOST, check, check_equal, wait_until
 from keys import exported, file_of, key_tool, restore
-from node import Node, PASSPHRASE, follow, limit
+from node import Node, PASSPHRASE, follow, limit, noise
 
 KILLS = 50
 
@@ -57,8 +57,8 @@ def test_five_followers_two_of_them_away(stage):
     alice.wait_follower(blocked.entity, "pending")
     alice.do("followers", "block", blocked.entity)
     link = alice.json("invite", "--group", "Close")["link"]
-    picture = stage.file("picture.png", os.urandom(40_000))
-    old_post = alice.json("post", "before the move", "--attach", picture)["post"]
+    picture = stage.file("picture.png", noise(40_000))
+    old_post = alice.json("post", "before the move", "--as-is", picture)["post"]
     secret = alice.json("post", "for the close ones", "--to", "group:Close")["post"]
     to_bob = alice.json("post", "to bob alone", "--to", bob.entity)["post"]
     for one in people:
@@ -101,7 +101,7 @@ def test_five_followers_two_of_them_away(stage):
         wait_until(lambda: not [p for p in one.feed() if p["entity"] == old], 30, "%s: posts by the old address" % one.name)
         posts = verified(one, new)
         check_equal(sum(1 for p in posts if p.get("content", {}).get("text") == "before the move"), 1, "%s: no post twice" % one.name)
-        check_equal(one.attachment(new, old_post["id"], "picture.png"), open(picture, "rb").read(), "the picture")
+        check_equal(one.attachment(new, old_post["id"], "file-1.bin"), open(picture, "rb").read(), "the picture")
     answers = bob.json("show", new, old_post["id"])["about_it"]
     check_equal([a["content"]["text"] for a in answers], ["an answer"], "the thread holds together")
     check_equal([a["content"]["text"] for a in alice.json("show", new, old_post["id"])["about_it"]], ["an answer"], "at alice's as well")

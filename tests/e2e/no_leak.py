@@ -136,7 +136,7 @@ def story(stage, tor):
     post = alice.post(text, "--attach", path)
     bob.wait_text(text, 90)
 
-    check(bob.attachment(alice.entity, post["id"], "dot.png") == picture(), "the picture at bob")
+    check(bob.attachment(alice.entity, post["id"], "picture-1.png") == picture(), "the picture at bob")
     for wrong in ("http://example.com", "https://tent.example", "http://192.0.2.1", "http://localhost", "http://127.0.0.1:80"):
         for args in (["follow", wrong], ["post", "to the outside", "--to", wrong], ["show", wrong, "abc"]):
             alice.cli(*args, timeout=60)

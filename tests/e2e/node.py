@@ -29,6 +29,11 @@ def picture(size=48, note=b"", seed=7):
             + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+def noise(size):
+    """Bytes that no program takes for anything, so they go only with --as-is, as file-N.bin."""
+    return b"\0\1" + os.urandom(size - 2)
+
+
 class Node:
     """tor: a FakeTor or private_tor.Tor (used through its control port), a PrivateTor (the node starts its own
     tor in that network), or None (--no-tor)."""

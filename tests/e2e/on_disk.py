@@ -152,12 +152,12 @@ def story(stage, tor):
     image = picture(300, note=MARK)
     with open(path, "wb") as file:
         file.write(image + os.urandom(900_000) + MARK)
-    post = alice.post(TEXT, "--attach", path)
+    post = alice.post(TEXT, "--as-is", path)
     bob.wait_text(TEXT, 60)
     bob.post(REPLY, "--to", "public")
     bob.post(REPLY + " for alice", "--to", alice.entity)
 
-    check(MARK in bob.attachment(alice.entity, post["id"], "holiday-in-the-fog.png"), "the picture at bob")
+    check(MARK in bob.attachment(alice.entity, post["id"], "picture-1.png"), "the picture at bob")
     for i in range(20):
         alice.post("%s, part %d" % (TEXT, i))
     bob.wait_text("%s, part 19" % TEXT, 60)

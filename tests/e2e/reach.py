@@ -7,7 +7,7 @@ import time
 import fake_tor
 import tent
 from harness import Failed, check, check_equal, free_ports, wait_until
-from node import follow, limit
+from node import follow, limit, noise
 
 
 def test_listen_on_a_given_port_and_on_a_unix_socket(stage):
@@ -115,14 +115,14 @@ def test_a_large_attachment_passes_in_bounded_memory(stage):
     """48 MiB from alice's disk to bob's node: neither holds it in memory."""
     alice, bob = stage.pair()
     before = {node.name: resident(node.pid) for node in (alice, bob)}
-    data = os.urandom(1 << 20) * 48
+    data = noise(1 << 20) * 48
     path = stage.file("large.bin", data)
-    post = alice.post("large", "--attach", path)
+    post = alice.post("large", "--as-is", path)
     check_equal(post["attachments"][0]["digest"], tent.digest(data), "digest at alice")
     bob.wait_text("large", 30)
 
     def whole():
-        code, out, _ = bob.raw("attachment", alice.entity, post["id"], "large.bin", timeout=60)
+        code, out, _ = bob.raw("attachment", alice.entity, post["id"], "file-1.bin", timeout=60)
         return code == 0 and (out,)
     got = wait_until(whole, 60, "bob holds it", 0.3)[0]
     check(got == data, "the bytes differ")
@@ -137,7 +137,7 @@ def test_a_file_over_the_limit_is_refused_and_leaves_nothing(stage):
     path = os.path.join(stage.top, "huge.bin")
     with open(path, "wb") as file:
         file.truncate(101 << 20)
-    words = alice.refused("post", "too large", "--attach", path, timeout=90)
+    words = alice.refused("post", "too large", "--as-is", path, timeout=90)
     check("100 MiB" in words, words)
     check_equal(alice.json("feed")["posts"], [], "the feed afterwards")
     alice.refused("post", "x", "--attach", os.path.join(stage.top, "missing"))

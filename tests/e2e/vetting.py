@@ -174,7 +174,7 @@ def test_behind_a_sealed_door(stage):
                 ("GET", where, []), ("HEAD", where, []), ("GET", where + "?version=" + post["version"]["id"], []),
                 ("GET", where, [("Accept", MENTIONS)]), ("GET", where, [("Accept", MENTIONS.replace("mentions", "versions"))]),
                 ("GET", where, [("Accept", MENTIONS.replace("mentions", "children"))]),
-                ("GET", app.where(alice.entity, reply["id"]), []), ("GET", where + "/attachments/a.txt", []),
+                ("GET", app.where(alice.entity, reply["id"]), []), ("GET", where + "/attachments/text-1.txt", []),
                 ("GET", "/attachments/%s/%s" % (tent.escape(alice.entity), digest), [])):
             answer = ask(method, target, headers=headers)
             check_equal(answer.status, 404, "%s: %s %s" % (whom, method, target))

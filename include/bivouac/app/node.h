@@ -11,6 +11,7 @@
 
 #include <bivouac/app/config.h>
 #include <bivouac/app/data_directory.h>
+#include <bivouac/media/cleaner.h>
 
 namespace bivouac::app {
 
@@ -18,8 +19,9 @@ enum class End { Stopped, Locked, Anew };
 
 class Node {
 public:
-    // Everything that can fail for a reason a person can act on fails here.
-    static Result<std::unique_ptr<Node>> start(RunConfig config, OpenedData data);
+    // Everything that can fail for a reason a person can act on fails here. The cleaner outlives the node; it was started
+    // before there were threads or secrets.
+    static Result<std::unique_ptr<Node>> start(RunConfig config, OpenedData data, media::Cleaner& cleaner);
     ~Node();
 
     // Blocks until SIGTERM, SIGINT or `bivouac stop`, then stops within five seconds; or until SIGUSR1 or when the owner
