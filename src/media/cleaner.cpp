@@ -523,15 +523,22 @@ Result<std::unique_ptr<Cleaner>> Cleaner::start(CleanerLimits limits, std::funct
         ::close(data[0]);
         return fail(ErrorKind::Unavailable, std::string("no process: ") + std::strerror(errno));
     }
-    return std::unique_ptr<Cleaner>(new Cleaner(keeper, control[0], data[0], limits));
+    // A confined node may signal what it has a descriptor of, and no number (base/confine.h).
+    const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, keeper, 0));
+    if (descriptor >= 0)
+        ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    return std::unique_ptr<Cleaner>(new Cleaner(keeper, descriptor, control[0], data[0], limits));
 }
 
 Cleaner::~Cleaner()
 {
     ::close(control_);
     ::close(data_);
-    ::kill(process_, SIGKILL);
+    if (descriptor_ < 0 || ::syscall(SYS_pidfd_send_signal, descriptor_, SIGKILL, nullptr, 0) != 0)
+        ::kill(process_, SIGKILL);
     retried([&] { return ::waitpid(process_, nullptr, 0); });
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
 }
 
 Result<Outcome> Cleaner::clean(uint64_t size, std::string_view name, const Source& source, const Sink& sink)

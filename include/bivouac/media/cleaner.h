@@ -69,8 +69,9 @@ public:
 
 private:
     struct Turn;
-    Cleaner(pid_t process, int control, int data, CleanerLimits limits)
+    Cleaner(pid_t process, int descriptor, int control, int data, CleanerLimits limits)
         : process_(process)
+        , descriptor_(descriptor)
         , control_(control)
         , data_(data)
         , limits_(limits)
@@ -78,6 +79,7 @@ private:
     }
 
     const pid_t process_;
+    const int descriptor_;  // of the process; -1: the kernel gave none
     const int control_;
     const int data_;
     const CleanerLimits limits_;
