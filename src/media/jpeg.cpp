@@ -216,7 +216,7 @@ Picture clean_jpeg(std::string_view bytes)
         return refused(Refusal::TooManyPixels);
     Picture out;
     out.removed = facts.removed;
-    bool damaged = false;
+    bool damaged = false, turned = true;
     // Turning takes the coefficients twice.
     if (facts.orientation != 1 && 2 * facts.coefficient_bytes <= kMostCoefficientBytes)
         out.bytes = transform(bytes, operation_for(facts.orientation), facts.progressive, damaged);
@@ -224,9 +224,13 @@ Picture clean_jpeg(std::string_view bytes)
         out.bytes = transform(bytes, TJXOP_NONE, facts.progressive, damaged);
         if (out.bytes.empty())
             return refused(damaged ? Refusal::Damaged : Refusal::Unusual);
-        if (facts.orientation != 1)
-            keep_orientation(out.bytes, facts.orientation);
+        turned = false;
     }
+    // Coefficients that no encoder makes can be read, and come out as something else: whatever is not the same again is damaged.
+    if (transform(out.bytes, TJXOP_NONE, facts.progressive, damaged) != out.bytes)
+        return refused(Refusal::Damaged);
+    if (!turned && facts.orientation != 1)
+        keep_orientation(out.bytes, facts.orientation);
     forget_resolution(out.bytes);
     return out;
 }
