@@ -13,7 +13,7 @@
 namespace bivouac::app {
 
 // In the guardian, before anything else: starts the broker for this configuration, then gives up what the guardian does not need.
-// The broker connects to the control port and the SOCKS port of the node's tor, listens on 127.0.0.1 and on the unix sockets that
+// The broker connects to 127.0.0.1 and to the unix sockets of the node's tor, listens on 127.0.0.1 and on the unix sockets that
 // the configuration names, starts tor where that may be needed, and does nothing else whatever it is asked.
 Result<void> open_doors(const RunConfig& config);
 

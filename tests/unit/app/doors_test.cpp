@@ -270,7 +270,7 @@ TEST_CASE("the worker: nothing but its directory and what it is handed")
 
         // What the broker does, and what it does not.
         say("ask: its tor", asked(BrokerTask::Connect, tor.address));
-        say("ask: another port", asked(BrokerTask::Connect, other.address));
+        say("ask: another address", asked(BrokerTask::Connect, "127.0.0.2:80"));
         say("ask: outside", asked(BrokerTask::Connect, "192.0.2.1:80"));
         say("ask: a name", asked(BrokerTask::Connect, "localhost:80"));
         say("ask: nothing", asked(BrokerTask::Connect, ""));
@@ -334,7 +334,7 @@ TEST_CASE("the worker: nothing but its directory and what it is handed")
     CHECK(said["old fork"] == "EPERM");
 #endif
     const std::string forbidden(error_kind_name(ErrorKind::Forbidden)), invalid(error_kind_name(ErrorKind::Invalid));
-    for (const char* what : {"ask: another port", "ask: outside", "ask: a name", "ask: nothing", "ask: another unix socket", "ask: start tor",
+    for (const char* what : {"ask: another address", "ask: outside", "ask: a name", "ask: nothing", "ask: another unix socket", "ask: start tor",
                              "ask: listen to all", "ask: listen elsewhere"})
         CHECK_MESSAGE(said[what] == forbidden, what, ": ", said[what]);
     CHECK(said["ask: a cookie"] == error_kind_name(ErrorKind::Unavailable));  // of its tor, which has none; whatever is named
