@@ -163,26 +163,28 @@ bool Api::admit_stranger(int64_t owner)
     return tokens.left > 0 && tokens.left-- > 0;
 }
 
-uint64_t Api::body_limit(int listener, const std::string&, const std::vector<net::Header>& headers) const
+net::BodyPolicy Api::body_policy(int listener, const net::RequestHead& head) const
 {
     constexpr uint64_t kSmall = limits::kJsonBodyBytes + (64u << 10);
-    auto authorization = net::find_header(headers, "Authorization");
+    auto authorization = net::find_header(head.headers, "Authorization");
     if (!authorization) {
-        if (!hooks_.page_body_limit || !net::find_header(headers, "Cookie"))
-            return kSmall;
+        if (!hooks_.page_body || !net::find_header(head.headers, "Cookie"))
+            return {kSmall, 0, {}};
         std::shared_ptr<const Site> site;
         {
             std::lock_guard lock(mutex_);
             if (auto it = sites_.find(listener); it != sites_.end())
                 site = it->second;
         }
-        return site ? std::max(kSmall, hooks_.page_body_limit(site->self.id, headers)) : kSmall;
+        net::BodyPolicy policy = site ? hooks_.page_body(site->self.id, head) : net::BodyPolicy();
+        policy.limit_bytes = std::max(policy.limit_bytes, kSmall);
+        return policy;
     }
     auto header = auth::parse_hawk_header(*authorization);
     std::lock_guard lock(mutex_);
     // The signature is checked later; the id alone is known to nobody but the app.
     bool large = header.ok() && large_ids_.find(header->id) != large_ids_.end();
-    return large ? settings_.upload_limit_bytes + kSmall : kSmall;
+    return {large ? settings_.upload_limit_bytes + kSmall : kSmall, 0, {}};
 }
 
 void Api::handle(net::HttpRequest request, Responder respond)

@@ -214,8 +214,8 @@ struct Node::Impl {
 net::BodyPolicy Node::Impl::admit(int listener, const net::RequestHead& head)
 {
     if (listener == control_listener)
-        return {std::max<uint64_t>(kControlBodyBytes, 2 * upload_limit())};
-    return {api->body_limit(listener, head.method, head.headers)};
+        return {std::max<uint64_t>(kControlBodyBytes, 2 * upload_limit()), 0, {}};
+    return api->body_policy(listener, head);
 }
 
 // What is hers. How much room there is only roughly: the exact number would be the same for all who live here.
@@ -482,9 +482,9 @@ Result<void> Node::Impl::build()
             return one->pages->handle(std::move(request), std::move(site), std::move(respond));
         respond(api::error_response(404, "Not Found"));
     };
-    hooks.page_body_limit = [this](int64_t owner, const std::vector<net::Header>& headers) {
+    hooks.page_body = [this](int64_t owner, const net::RequestHead& head) {
         Resident* one = by_id(owner);
-        return one ? one->pages->body_limit(headers) : uint64_t(0);
+        return one ? one->pages->body_policy(head) : net::BodyPolicy();
     };
     hooks.check_passphrase = [this](int64_t owner, Secret passphrase, std::function<void(api::PassphraseCheck)> done) {
         if (Resident* one = by_id(owner))

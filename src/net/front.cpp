@@ -48,6 +48,7 @@ constexpr size_t kBodyMemoryBytes = 256u << 10;
 // can overtake the answer; so a little of it is read first.
 constexpr size_t kDrainBytes = 64u << 10;
 constexpr int64_t kDrainMs = 2'000;
+constexpr int64_t kDropMs = 30'000; // between two pieces of a body that is dropped
 constexpr int kAcceptsAtOnce = 64;
 constexpr int64_t kAcceptPauseMs = 100; // when no file descriptor is left
 constexpr size_t kKeptBufferBytes = 4u << 10;
@@ -64,7 +65,7 @@ enum class State { Head, Body, Waiting, Writing, Draining, Closed };
 // The request that is being read.
 struct Incoming {
     RequestHead head;
-    uint64_t limit = 0;
+    BodyPolicy policy;
     std::shared_ptr<CountedBody> body;
     ChunkedDecoder decoder;
     uint64_t received = 0;
@@ -104,6 +105,7 @@ struct Front::Impl : AnswerSink {
         bool close_after = false;
         bool from_handler = false;
         size_t drained = 0;
+        uint64_t to_drop = 0; // of a refused body; until then our side stays open, since tor closes both at once
 
         size_t pending() const { return out.size() - out_at; }
     };
@@ -139,6 +141,8 @@ struct Front::Impl : AnswerSink {
     void answered(RequestId id, WireAnswer answer) override;
     void pulled(RequestId id, Result<std::string> piece) override;
     void refuse(Connection& c, int status, std::string_view text);
+    void refuse(Connection& c, HttpResponse response);
+    void refuse_too_large(Connection& c, uint64_t came);
     void flush(Connection& c);
     bool send_pending(Connection& c);
     void pull_more(Connection& c);
@@ -431,14 +435,14 @@ void Front::Impl::begin_request(Connection& c, RequestHead head)
         return;
     }
     try {
-        incoming.limit = admit_(c.listener, incoming.head).limit_bytes;
+        incoming.policy = admit_(c.listener, incoming.head);
     } catch (const std::exception&) {
         refuse(c, 500, "internal error");
         return;
     }
     uint64_t announced = incoming.head.content_length.value_or(0);
-    if (announced > incoming.limit) {
-        refuse(c, 413, "the body is too large");
+    if (announced > incoming.policy.limit_bytes) {
+        refuse_too_large(c, c.in.size());
         return;
     }
     if (shared_->deferred >= limits_.deferred || shared_->body_bytes + announced > limits_.bytes_in_flight) {
@@ -495,8 +499,8 @@ bool Front::Impl::append_body(Connection& c, std::string_view bytes)
     Incoming& incoming = *c.incoming;
     uint64_t before = incoming.received;
     incoming.received += bytes.size();
-    if (incoming.received > incoming.limit) {
-        refuse(c, 413, "the body is too large");
+    if (incoming.received > incoming.policy.limit_bytes) {
+        refuse_too_large(c, incoming.received);
         return false;
     }
     if (shared_->body_bytes + bytes.size() > limits_.bytes_in_flight) {
@@ -559,6 +563,13 @@ void Front::Impl::dispatch(Connection& c)
 
 void Front::Impl::drain(Connection& c, size_t count)
 {
+    if (c.to_drop > 0) {
+        c.to_drop -= std::min<uint64_t>(count, c.to_drop);
+        if (c.to_drop == 0)
+            ::shutdown(c.fd, SHUT_WR);
+        set_deadline(c, now_ms() + (c.to_drop > 0 ? kDropMs : kDrainMs));
+        return;
+    }
     c.drained += count;
     if (c.drained > kDrainBytes)
         close(c);
@@ -614,11 +625,32 @@ void Front::Impl::pulled(RequestId id, Result<std::string> piece)
     graveyard_.clear();
 }
 
+void Front::Impl::refuse_too_large(Connection& c, uint64_t came)
+{
+    const BodyPolicy& policy = c.incoming->policy;
+    const uint64_t announced = c.incoming->head.content_length.value_or(0);
+    const uint64_t left = announced - std::min(came, announced);
+    if (left <= policy.drop_bytes)
+        c.to_drop = left;
+    try {
+        if (policy.too_large)
+            return refuse(c, policy.too_large());
+    } catch (const std::exception&) {
+        // then in fewer words
+    }
+    refuse(c, 413, "the body is too large");
+}
+
 void Front::Impl::refuse(Connection& c, int status, std::string_view text)
+{
+    refuse(c, error_response(status, text));
+}
+
+void Front::Impl::refuse(Connection& c, HttpResponse response)
 {
     ++refused_;
     std::string_view method = c.incoming ? std::string_view(c.incoming->head.method) : "GET";
-    c.out += shared_->adapter.serialise(method, Persistence::Close, error_response(status, text)).bytes;
+    c.out += shared_->adapter.serialise(method, Persistence::Close, std::move(response)).bytes;
     c.state = State::Writing;
     c.close_after = true;
     c.from_handler = false;
@@ -724,13 +756,14 @@ void Front::Impl::linger(Connection& c)
         close(c);
         return;
     }
-    ::shutdown(c.fd, SHUT_WR);
+    if (c.to_drop == 0)
+        ::shutdown(c.fd, SHUT_WR);
     c.state = State::Draining;
     c.incoming.reset();
     c.pull.reset();
     std::string().swap(c.in);
     std::string().swap(c.out);
-    set_deadline(c, now_ms() + kDrainMs);
+    set_deadline(c, now_ms() + (c.to_drop > 0 ? kDropMs : kDrainMs));
     watch_reading(c, true);
 }
 

@@ -104,6 +104,14 @@ bool is_from_another_site(const Visit& visit)
     return origin && *origin != "null" && *origin != "http://" + visit.request.host;
 }
 
+Error too_much(const Visit& visit)
+{
+    const std::string limit = visit.words->size(static_cast<int64_t>(visit.shared.settings.upload_limit_bytes));
+    return fail(ErrorKind::TooLarge, format(visit.tr(T("That was too much. A file may have at most {0}, a text half a MiB. "
+                                                       "Nothing was sent; go back, and your browser may still have what you wrote.")),
+                                            {limit}));
+}
+
 }  // namespace
 
 struct Pages::Impl {
@@ -158,11 +166,7 @@ void Pages::Impl::handle(const VisitPtr& visit)
         if (!form.ok()) {
             if (form.error().kind != ErrorKind::TooLarge)
                 return v.respond(error_page(v, form.error()));
-            const std::string limit = v.words->size(static_cast<int64_t>(shared.settings.upload_limit_bytes));
-            return v.respond(error_page(
-                v, fail(ErrorKind::TooLarge, format(v.tr(T("That was too much. A file may have at most {0}, a text half a MiB. "
-                                                           "Nothing was sent; go back, and your browser may still have what you wrote.")),
-                                                    {limit}))));
+            return v.respond(error_page(v, too_much(v)));
         }
         v.form = std::move(*form);
         if (v.token.empty() || is_from_another_site(v) || !equal_constant_time(v.form.get("csrf"), v.csrf()))
@@ -212,17 +216,33 @@ void Pages::handle(net::HttpRequest request, std::shared_ptr<const api::Site> si
     impl_->handle(visit);
 }
 
-uint64_t Pages::body_limit(const std::vector<net::Header>& headers) const
+net::BodyPolicy Pages::body_policy(const net::RequestHead& head) const
 {
     constexpr uint64_t kSmall = 1u << 20;
-    const std::string_view token = net::find_cookie(headers, std::string(kSessionCookie) + "-" + impl_->shared.cookie_suffix);
-    if (token.empty() || token.size() > 100)
-        return kSmall;
-    const std::string digest = sha256(token);
-    std::lock_guard lock(impl_->shared.mutex);
-    // More than a file may have, so that what is too large can be answered in words.
     constexpr uint64_t kFiles = 4;
-    return impl_->shared.uploaders.count(digest) ? kFiles * impl_->shared.settings.upload_limit_bytes + kSmall : kSmall;
+    constexpr uint64_t kDropped = 8ull << 30;
+    net::BodyPolicy policy{kSmall, 0, {}};
+    Shared& shared = impl_->shared;
+    const std::string_view token = net::find_cookie(head.headers, std::string(kSessionCookie) + "-" + shared.cookie_suffix);
+    const Route* route = route_of(std::string_view(head.target).substr(0, head.target.find('?')));
+    if (token.empty() || token.size() > 100 || !route || !route->takes_posts)
+        return policy;
+    {
+        std::lock_guard lock(shared.mutex);
+        if (shared.uploaders.count(sha256(token)) == 0)
+            return policy;
+    }
+    // Several files at once; of each alone it is looked later how large it is.
+    policy.limit_bytes = kFiles * shared.settings.upload_limit_bytes + kSmall;
+    policy.drop_bytes = kDropped;
+    policy.too_large = [&shared, headers = head.headers] {
+        Visit visit{shared, {}, nullptr, {}, {}, {}, nullptr, store::Session{}, {}, {}};
+        visit.request.headers = headers;
+        visit.token = visit.cookie(kSessionCookie);
+        visit.words = &words_for(visit.request.header("Accept-Language").value_or(""), visit.cookie(kLanguageCookie));
+        return error_page(visit, too_much(visit));
+    };
+    return policy;
 }
 
 Result<std::string> Pages::make_login_link()

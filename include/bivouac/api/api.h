@@ -16,6 +16,7 @@
 #include <bivouac/model/json.h>
 #include <bivouac/model/limits.h>
 #include <bivouac/net/http_message.h>
+#include <bivouac/net/request_head.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/apps.h>
 #include <bivouac/tent/proxying.h>
@@ -58,8 +59,8 @@ struct Hooks {
     // Pages for people: is it a request for one, and the answer to it. May be empty.
     std::function<bool(const net::HttpRequest&)> is_for_pages;
     std::function<void(net::HttpRequest, std::shared_ptr<const Site>, Responder)> page;
-    // Bytes that a body for a page may have, by its head; on the loop thread.
-    std::function<uint64_t(int64_t owner, const std::vector<net::Header>&)> page_body_limit;
+    // What becomes of a body that is sent to a page, by its head; on the loop thread. A limit of 0: nothing special.
+    std::function<net::BodyPolicy(int64_t owner, const net::RequestHead&)> page_body;
     // Reads at other servers; without it only what is here is shown.
     tent::AskRemote ask_remote;
     // Is it the owner's? Slow on purpose, so it answers later from a thread of its own.
@@ -87,8 +88,8 @@ public:
 
     void add_site(int listener, Site site);
     void remove_site(int listener);
-    // Body limit for a request by its head, before anything of the body is taken: strangers get little.
-    uint64_t body_limit(int listener, const std::string& method, const std::vector<net::Header>& headers) const;
+    // What a request may send, by its head, before anything of the body is taken: strangers little.
+    net::BodyPolicy body_policy(int listener, const net::RequestHead& head) const;
     // Hawk ids whose requests may carry large bodies; told by whoever makes or finds credentials of apps.
     void allow_large_bodies(const std::string& hawk_id);
 

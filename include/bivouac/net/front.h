@@ -36,11 +36,6 @@ struct FrontLimits {
     size_t output_piece_bytes = 64u << 10;
 };
 
-// Decided on the loop thread from the head alone, quickly and without I/O.
-struct BodyPolicy {
-    uint64_t limit_bytes = 1u << 20;  // beyond: 413
-};
-
 using Responder = std::function<void(HttpResponse)>;
 using Handler = std::function<void(HttpRequest, Responder)>;
 using Admit = std::function<BodyPolicy(int listener, const RequestHead&)>;

@@ -59,4 +59,13 @@ struct HttpResponse {
     std::optional<std::string_view> header(std::string_view name) const { return find_header(headers, name); }
 };
 
+// Decided on the loop thread from the head alone, quickly and without I/O.
+struct BodyPolicy {
+    uint64_t limit_bytes = 1u << 20;  // beyond: 413
+    // So much more is read and dropped after a 413, where the client said how much it sends: a browser looks for the
+    // answer only when it has sent everything.
+    uint64_t drop_bytes = 0;
+    std::function<HttpResponse()> too_large;  // the answer then, made on the loop thread; null: the usual one
+};
+
 }  // namespace bivouac::net

@@ -15,6 +15,7 @@
 #include <bivouac/model/json.h>
 #include <bivouac/model/post.h>
 #include <bivouac/net/http_message.h>
+#include <bivouac/net/request_head.h>
 #include <bivouac/store/store.h>
 #include <bivouac/tent/self.h>
 
@@ -83,8 +84,9 @@ public:
     static bool wants(const net::HttpRequest& request);
     void handle(net::HttpRequest request, std::shared_ptr<const api::Site> site, api::Responder respond);
 
-    // Bytes of a body, by its head: those who are logged in may upload. On the loop thread, without I/O.
-    uint64_t body_limit(const std::vector<net::Header>& headers) const;
+    // What a body may be, by its head: those who are logged in may upload, and are told on a page when it was too much. On
+    // the loop thread, without I/O.
+    net::BodyPolicy body_policy(const net::RequestHead& head) const;
 
     // A link that logs in once, as path of the entity's address.
     Result<std::string> make_login_link();

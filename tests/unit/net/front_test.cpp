@@ -80,13 +80,16 @@ struct Running {
     bool stopped = false;
     Front::Listening tcp;
 
-    explicit Running(Handler handler, FrontLimits limits = {}, uint64_t body_limit = 1u << 20,
-                     bool circuit_ids = false)
+    Running(Handler handler, FrontLimits limits, uint64_t body_limit, bool circuit_ids = false)
+        : Running(std::move(handler), limits, BodyPolicy{.limit_bytes = body_limit, .drop_bytes = 0, .too_large = {}}, circuit_ids)
+    {
+    }
+    explicit Running(Handler handler, FrontLimits limits = {}, BodyPolicy policy = {}, bool circuit_ids = false)
     {
         limits.workers = std::min<size_t>(limits.workers, 2);
         front = std::make_unique<Front>(
             loop, limits, directory.path,
-            [body_limit](int, const RequestHead&) { return BodyPolicy{.limit_bytes = body_limit}; },
+            [policy](int, const RequestHead&) { return policy; },
             std::move(handler));
         auto listening = front->listen({.address = "127.0.0.1:0", .circuit_ids = circuit_ids});
         REQUIRE(listening.ok());
@@ -405,6 +408,29 @@ TEST_CASE("a body over the limit is 413 whichever way it comes")
                                std::string(1001, 'x') + "\r\n");
     CHECK(answer.status == 413);
     CHECK(client.closed());
+}
+
+TEST_CASE("a body over the limit is dropped as far as the policy goes, and the answer waits behind it")
+{
+    Running server(echo_handler(), {}, BodyPolicy{1000, 5'000'000, [] {
+                       HttpResponse page;
+                       page.status = 413;
+                       page.body = "in words";
+                       return page;
+                   }});
+    Client client(server.tcp.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n");
+    const std::string piece(100'000, 'x');
+    for (int n = 0; n < 40; ++n)
+        client.send(piece);
+    const Answer answer = client.ask("");
+    CHECK(answer.status == 413);
+    CHECK(answer.body == "in words");
+    CHECK(client.closed());
+
+    Client more(server.tcp.address);
+    CHECK(more.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6000000\r\n\r\n").body == "in words");
+    CHECK(more.closed());
 }
 
 TEST_CASE("100-continue is answered before the body, and not when the body is refused")

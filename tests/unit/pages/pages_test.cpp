@@ -483,8 +483,23 @@ TEST_CASE("what belongs to the node as a whole is for whoever runs it")
 TEST_CASE("the limit of an upload is small for strangers")
 {
     Browser browser;
-    const uint64_t small = browser.pages->body_limit({{"Cookie", "session-12345678=abc"}});
-    CHECK(small == 1u << 20);
+    auto policy = [&](const std::string& target, const std::string& cookies) {
+        net::RequestHead head;
+        head.method = "POST";
+        head.target = target;
+        head.headers = {{"Cookie", cookies}};
+        return browser.pages->body_policy(head);
+    };
+    const auto stranger = policy("/me/compose", "session-12345678=abc");
+    CHECK((stranger.limit_bytes == 1u << 20 && stranger.drop_bytes == 0 && !stranger.too_large));
     browser.log_in();
-    CHECK(browser.pages->body_limit({{"Cookie", browser.cookies}}) > small);
+    const auto owner = policy("/me/compose?x", browser.cookies);
+    CHECK((owner.limit_bytes > stranger.limit_bytes && owner.drop_bytes > owner.limit_bytes));
+    // What is too much even for her is said on a page.
+    REQUIRE(owner.too_large);
+    const auto answer = owner.too_large();
+    CHECK(answer.status == 413);
+    CHECK(answer.body.find("That was too much.") != std::string::npos);
+    CHECK(answer.header("Content-Security-Policy"));
+    CHECK_FALSE(policy("/posts", browser.cookies).too_large);
 }
