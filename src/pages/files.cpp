@@ -7,25 +7,12 @@
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/relationships.h>
 
+#include "picture.h"
 #include "post_view.h"
 
 namespace bivouac::pages {
 
 namespace {
-
-// The beginning decides what a browser may take it for, not what the sender says.
-const char* image_type_of_bytes(std::string_view bytes)
-{
-    if (bytes.starts_with("\x89PNG\r\n\x1a\n"))
-        return "image/png";
-    if (bytes.starts_with("\xff\xd8\xff"))
-        return "image/jpeg";
-    if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a"))
-        return "image/gif";
-    if (bytes.size() > 12 && bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP"))
-        return "image/webp";
-    return nullptr;
-}
 
 std::string ascii_name(std::string_view name)
 {
@@ -43,15 +30,18 @@ net::HttpResponse blob_response(Visit& visit, const Attachment& attachment, bool
     };
     auto begin = visit.store().read([&](store::ReadTx& tx) -> Result<Begin> {
         Begin out{TRY(store::blob_size(tx, visit.self().id, attachment.digest)), {}};
-        if (out.size > 0)
-            out.bytes = TRY(store::read_blob(tx, attachment.digest, 0));
+        // Cameras write much before the size of a JPEG.
+        constexpr size_t kBegin = 512u << 10;
+        while (plain_image_type(attachment.content_type) && static_cast<int64_t>(out.bytes.size()) < out.size && out.bytes.size() < kBegin && !picture_of(out.bytes))
+            out.bytes += TRY(store::read_blob(tx, attachment.digest, static_cast<int64_t>(out.bytes.size())));
         return out;
     });
     if (!begin.ok())
         return error_page(visit, begin.error());
     if (begin->size < 0)
         return error_page(visit, fail(ErrorKind::Unavailable, std::string(visit.tr(T("This attachment is still on its way. Try again in a minute.")))));
-    const char* image = plain_image_type(attachment.content_type) ? image_type_of_bytes(begin->bytes) : nullptr;
+    const auto picture = picture_of(begin->bytes);
+    const char* image = picture ? picture->type : nullptr;
     if (only_images && !image)
         return not_found(visit);
     net::HttpResponse response;
