@@ -309,7 +309,7 @@ Result<Json> ControlApi::change_group(const Json& body)
     });
 }
 
-// Of a stored post (?post=), or of one that is not written yet (?to=, ?reply_post=).
+// Of a stored post (?post=), or of one that is not written yet (?to=, ?reply_post=, and ?mention= for those named in its text).
 Result<Json> ControlApi::audience(std::string_view query)
 {
     const std::string id = parameter(query, "post");
@@ -318,6 +318,11 @@ Result<Json> ControlApi::audience(std::string_view query)
             Post draft;
             draft.type = type::kStatus;
             draft.entity = self_.entity;
+            for (const auto& entity : parameters(query, "mention")) {
+                Mention mention;
+                mention.entity = TRY(tent::peer_entity(self_, entity));
+                draft.mentions.push_back(std::move(mention));
+            }
             TRY(address(tx, self_, draft, query));
             return Json({{"audience", readers_json(TRY(tent::readers_of(tx, self_, draft, 0)))}});
         }

@@ -300,11 +300,21 @@ net::HttpResponse compose_page(Visit& visit, const Letter& letter, bool preview,
         page.m("<div class=\"text\" dir=\"auto\">");
         page.html().post_text(with_mentions(letter.text, nothing, answering ? 1 : 0), named, {"", "/me/at?entity="});
         page.m("</div>\n</div>\n<h3>").t("Who can see this").m("</h3>\n");
-        auto audience = visit.shared.ask("GET /audience", query_of(letter));
-        if (audience.ok())
-            show_readers(page, readers_in((*audience)["audience"]), surroundings->around);
-        else
+        std::string asked = query_of(letter);
+        for (const auto& mention : draft.mentions)
+            asked += "&mention=" + percent_encode(mention.entity);
+        auto audience = visit.shared.ask("GET /audience", asked);
+        if (audience.ok()) {
+            const tent::Readers readers = readers_in((*audience)["audience"]);
+            auto named_too = visit.store().read([&](store::ReadTx& tx) {
+                return load_readers(tx, visit.self(), readers, surroundings->around);
+            });
+            if (!named_too.ok())
+                return error_page(visit, named_too.error());
+            show_readers(page, readers, surroundings->around);
+        } else {
             page.problem(error_text(visit, audience.error()));
+        }
         page.m("</section>\n");
     }
     page.upload_form("/me/compose");

@@ -13,6 +13,7 @@ namespace bivouac::pages {
 namespace {
 
 constexpr size_t kShownAttachments = 50;
+constexpr size_t kShownReaders = 500;
 constexpr size_t kEssayOnCard = 1200;
 constexpr size_t kUnknownBytes = 2000;
 
@@ -28,6 +29,19 @@ std::string text_in(const Json& content, const char* name)
 {
     auto it = content.find(name);
     return it != content.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// The text of a status. Most are stored as {"text":"..."} with nothing to decode, which needs no parser.
+std::string status_text(const Post& post)
+{
+    constexpr std::string_view kBegin = "{\"text\":\"", kEnd = "\"}";
+    const std::string_view content = post.content;
+    if (content.size() >= kBegin.size() + kEnd.size() && content.starts_with(kBegin) && content.ends_with(kEnd)) {
+        const std::string_view text = content.substr(kBegin.size(), content.size() - kBegin.size() - kEnd.size());
+        if (text.find_first_of("\"\\") == std::string_view::npos)
+            return std::string(text);
+    }
+    return text_in(content_of(post), "text");
 }
 
 // The post that a repost or favorite is about.
@@ -149,6 +163,10 @@ void show_content(Page& page, const Post& post, const Around& around, Reader rea
     const auto base = base_of(post);
     if (is_about_another(post)) {
         const auto subject = subject_of(post);
+        if (subject == around.shown_above) {
+            page.m("<p class=\"kind\">").t(base == kRepostBase ? T("passed this on") : T("marked this as a favorite")).m("</p>\n");
+            return;
+        }
         page.m("<p class=\"kind\">").t(base == kRepostBase ? T("passed this on:") : T("marked this as a favorite:")).m("</p>\n");
         if (auto other = around.others.find(subject); other != around.others.end()) {
             page.m("<blockquote class=\"quoted\">\n<p>");
@@ -164,10 +182,12 @@ void show_content(Page& page, const Post& post, const Around& around, Reader rea
         }
         return;
     }
-    const Json content = content_of(post);
     if (base == type::kStatusBase) {
-        show_text(page, post, text_in(content, "text"), reader);
-    } else if (base == kEssayBase) {
+        show_text(page, post, status_text(post), reader);
+        return show_attachments(page, post, reader);
+    }
+    const Json content = content_of(post);
+    if (base == kEssayBase) {
         if (std::string title = text_in(content, "title"); !title.empty())
             page.m("<p class=\"title\" dir=\"auto\">").x(title).m("</p>\n");
         std::string text = text_of_html(text_in(content, "body"));
@@ -261,12 +281,12 @@ std::string_view base_of(const Post& post)
 
 std::string plain_text_of(const Post& post, size_t most)
 {
-    const Json content = content_of(post);
     const auto base = base_of(post);
-    std::string text;
     if (base == type::kStatusBase)
-        text = markdown::to_plain_text(markdown::parse(text_in(content, "text")));
-    else if (base == kEssayBase)
+        return std::string(cut(markdown::to_plain_text(markdown::parse(status_text(post))), most));
+    const Json content = content_of(post);
+    std::string text;
+    if (base == kEssayBase)
         text = text_in(content, "title") + "\n" + text_of_html(text_in(content, "body"));
     else if (base == kPhotoBase)
         text = text_in(content, "caption");
@@ -373,6 +393,16 @@ void show_found(Page& page, const Post& post, const Around& around, const std::v
     page.m("</div>\n</article>\n");
 }
 
+Result<void> load_readers(store::ReadTx& tx, const tent::Self& self, const tent::Readers& readers, Around& around)
+{
+    std::vector<std::string> entities;
+    for (const auto& reader : readers.readers)
+        if (entities.size() < kShownReaders)
+            entities.push_back(reader.entity);
+    around.profiles.merge(TRY(store::load_profiles(tx, self.id, entities)));
+    return {};
+}
+
 void show_readers(Page& page, const tent::Readers& readers, const Around& around)
 {
     const Words& words = page.words();
@@ -384,12 +414,11 @@ void show_readers(Page& page, const tent::Readers& readers, const Around& around
         page.m("<p class=\"warning\">").x(words.runtime(warning)).m("</p>\n");
     if (readers.readers.empty())
         return;
-    constexpr size_t kShown = 500;
     page.m("<p>").tn("{0} reader:", "{0} readers:", static_cast<int64_t>(readers.readers.size())).m("</p>\n<ul class=\"plain\">\n");
     size_t shown = 0;
     for (const auto& reader : readers.readers) {
-        if (++shown > kShown) {
-            page.m("<li>").tn("and {0} more", "and {0} more", static_cast<int64_t>(readers.readers.size() - kShown)).m("</li>\n");
+        if (++shown > kShownReaders) {
+            page.m("<li>").tn("and {0} more", "and {0} more", static_cast<int64_t>(readers.readers.size() - kShownReaders)).m("</li>\n");
             break;
         }
         page.m("<li>");

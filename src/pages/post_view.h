@@ -25,6 +25,7 @@ struct Around {
     std::map<std::string, Profile> profiles;
     std::map<std::pair<std::string, std::string>, store::Reactions> reactions;  // by author and id
     std::map<std::pair<std::string, std::string>, Post> others;                  // what is reposted or favored
+    std::pair<std::string, std::string> shown_above;  // a post that the page shows anyway: it is not quoted
 };
 Result<Around> load_around(store::ReadTx& tx, const tent::Self& self, const std::vector<Post>& posts, Reader reader);
 
@@ -37,6 +38,8 @@ void show_post(Page& page, const Post& post, const Around& around, Reader reader
 void show_found(Page& page, const Post& post, const Around& around, const std::vector<store::Piece>& excerpt);
 void show_pieces(Page& page, const std::vector<store::Piece>& pieces);
 
+// With the names of readers, as far as they are known.
+Result<void> load_readers(store::ReadTx& tx, const tent::Self& self, const tent::Readers& readers, Around& around);
 void show_readers(Page& page, const tent::Readers& readers, const Around& around);
 
 // The words of a post, for lists, search results and feeds. At most `most` bytes, cut at a character.

@@ -208,8 +208,11 @@ net::HttpResponse thread(Visit& visit)
         all.push_back(*out.post);
         all.insert(all.end(), out.below.begin(), out.below.end());
         out.around = TRY(load_around(tx, self, all, Reader::Owner));
-        if (entity == self.entity)
+        out.around.shown_above = {entity, id};
+        if (entity == self.entity) {
             out.readers = TRY(tent::readers_of(tx, self, *out.post, TRY(store::find_version(tx, self.id, entity, id, ""))));
+            TRY(load_readers(tx, self, out.readers, out.around));
+        }
         return out;
     });
     if (!thread.ok())
@@ -263,7 +266,7 @@ net::HttpResponse history(Visit& visit)
     constexpr size_t kTextBytes = 20'000;
     for (size_t i = 0; i < found->versions.size(); ++i) {
         const Post& version = found->versions[i];
-        page.m("<article class=\"post\">\n<header>").time(version.version.published_at).m("</header>\n<div class=\"text\" dir=\"auto\">");
+        page.m("<article class=\"post\">\n<header>").time(version.version.published_at).m("</header>\n<div class=\"text as-written\" dir=\"auto\">");
         const std::string now = plain_text_of(version, kTextBytes);
         const std::string before = i + 1 < found->versions.size() ? plain_text_of(found->versions[i + 1], kTextBytes) : now;
         for (const auto& piece : difference(before, now)) {
