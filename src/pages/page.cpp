@@ -107,6 +107,13 @@ Page::Page(Visit& visit, std::string_view title, Frame frame)
             m("<p class=\"done\" role=\"status\">").x(words).m("</p>\n");
 }
 
+const std::string& Page::csrf()
+{
+    if (csrf_.empty())
+        csrf_ = visit_.csrf();
+    return csrf_;
+}
+
 std::string Page::next_id()
 {
     return "f" + std::to_string(++ids_);
@@ -161,13 +168,13 @@ Page& Page::entity(std::string_view entity)
 Page& Page::form(Html::Markup action, std::string_view query)
 {
     m("<form method=\"post\" action=\"").m(action).x(query).m("\">\n");
-    return hidden("csrf", visit_.csrf());
+    return hidden("csrf", csrf());
 }
 
 Page& Page::upload_form(Html::Markup action, std::string_view query)
 {
     m("<form method=\"post\" enctype=\"multipart/form-data\" action=\"").m(action).x(query).m("\">\n");
-    return hidden("csrf", visit_.csrf());
+    return hidden("csrf", csrf());
 }
 
 Page& Page::hidden(Html::Markup name, std::string_view value)
@@ -238,7 +245,7 @@ Page& Page::deed(Html::Markup action, Msg label, std::initializer_list<Hidden> f
                  Html::Markup css_class)
 {
     m("<form class=\"deed\" method=\"post\" action=\"").m(action).m("\">");
-    hidden("csrf", visit_.csrf());
+    hidden("csrf", csrf());
     for (const auto& [name, value] : fields)
         hidden(name, value);
     return button(label, "", {}, css_class).m("</form>\n");
@@ -256,7 +263,7 @@ net::HttpResponse Page::finish(int status)
             m("</a> \u00b7 <a href=\"/me/security\">").t("Logins").m("</a> \u00b7 <a href=\"/\">").t("What strangers see");
             m("</a></p>\n");
             m("<form class=\"deed\" method=\"post\" action=\"/logout\">");
-            hidden("csrf", visit_.csrf()).button("Log out", "", {}, "quiet").m("</form>\n");
+            hidden("csrf", csrf()).button("Log out", "", {}, "quiet").m("</form>\n");
             m("<p class=\"note\">").t("Times are in UTC.").m("</p>\n");
         }
         language_links(html_, visit_);

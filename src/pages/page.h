@@ -90,12 +90,14 @@ public:
 
 private:
     std::string next_id();
+    const std::string& csrf();
 
     Visit& visit_;
     const Words& words_;
     Html html_;
     Frame frame_;
     int ids_ = 0;
+    std::string csrf_;  // the same in each form of a page
 };
 
 // "{0} of {1}": the pieces in order.

@@ -5,7 +5,9 @@
 #include <bivouac/store/posts.h>
 
 #include <algorithm>
+#include <list>
 #include <map>
+#include <unordered_map>
 
 #include "feed_sql.h"
 
@@ -351,13 +353,58 @@ Result<int64_t> find_version(ReadTx& tx, int64_t owner, std::string_view author,
     return TRY(select.step()) ? select.integer(0) : int64_t(0);
 }
 
+namespace {
+
+// Posts that this thread has parsed of late, the newest first. To parse a page of posts costs more than all else that is
+// done for it, and what is looked at is looked at again. A text always means the same post, so nobody has to say when
+// one changes.
+class Parsed {
+public:
+    Result<Post> parse(std::string text)
+    {
+        if (auto found = by_text_.find(text); found != by_text_.end()) {
+            kept_.splice(kept_.begin(), kept_, found->second);
+            return found->second->second;
+        }
+        Post post = TRY(parse_post(text));
+        if (text.size() > kLargest)
+            return post;
+        bytes_ += text.size();
+        kept_.emplace_front(std::move(text), post);
+        by_text_.emplace(kept_.front().first, kept_.begin());
+        while (bytes_ > kBytes) {
+            bytes_ -= kept_.back().first.size();
+            by_text_.erase(kept_.back().first);
+            kept_.pop_back();
+        }
+        return post;
+    }
+
+private:
+    static constexpr size_t kLargest = 16u << 10;
+    static constexpr size_t kBytes = 256u << 10;  // of texts; the posts take some times that
+
+    using Kept = std::list<std::pair<const std::string, Post>>;
+    Kept kept_;
+    std::unordered_map<std::string_view, Kept::iterator> by_text_;
+    size_t bytes_ = 0;
+};
+
+Result<Post> parsed(std::string text)
+{
+    thread_local Parsed lately;
+    return lately.parse(std::move(text));
+}
+
+}  // namespace
+
 Result<std::optional<Post>> load_version(ReadTx& tx, int64_t version_row)
 {
     auto select = tx.prepare("SELECT body FROM bodies WHERE version = :version");
     select.bind(":version", version_row);
     if (!TRY(select.step()))
         return std::optional<Post>();
-    Post post = TRY(parse_post(select.text(0)));
+    Post post = TRY(parsed(select.text(0)));
     return std::optional<Post>(std::move(post));
 }
 

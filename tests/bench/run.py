@@ -18,6 +18,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -42,6 +43,8 @@ NOTE = "https://vendor.example/types/note/v0#"  # may be longer than a status
 NOTE_MEDIA = tent.POST_TYPE + '; type="%s"' % NOTE
 TARGETS = ["src/bivouac", "tests/bench/bench_load", "tests/bench/bench_constant", "tests/bench/bench_fill",
            "tests/bench/bench_raw", "tests/bench/libslow_sync.so"]
+
+PAGE_BYTES = 60_000  # of a page of 25 posts, without pictures
 
 ROWS = []
 
@@ -390,6 +393,50 @@ def search(bench):
     bench.notes.append("search: among %d posts, indexed in %.1f s; %s; a feed page %.2f ms" % (
         bench.large, node.facts["index_seconds"], ", ".join("%s %.2f ms" % (n, control.milliseconds(t)) for n, t in wanted.items()), floor))
     return ours, floor, "ms a page"
+
+
+def cost_of_a_page(bench, page, cookie, feed, signing):
+    """Processor time of the server, in microseconds: a page of 25 posts, and the JSON feed of the same posts."""
+    node = bench.main()
+    headers = ["--header", "Accept: text/html"] + (["--header", "Cookie: " + cookie] if cookie else [])
+    host, port = node.address.rsplit(":", 1)
+    answer = tent.request((host, int(port)), "GET", page, node.address, headers=[tuple(h.split(": ", 1)) for h in headers[1::2]])
+    shown = answer.body.count(b'<article class="post"')
+    if answer.status != 200 or shown != 25:
+        raise Failed("%s: %d with %d posts" % (page, answer.status, shown))
+    listed = len(bench.answer_of(node, feed, bool(signing)).json()["posts"])
+    if listed != 25:
+        raise Failed("%s lists %d posts" % (feed, listed))
+    if len(answer.body) > PAGE_BYTES:
+        raise Failed("%s has %d bytes, %d are allowed" % (page, len(answer.body), PAGE_BYTES))
+
+    def measured(target, more):
+        before = cpu_seconds(node.pid)
+        requests = bench.load(node.address, target, *more, connections=4)["requests"]
+        return 1e6 * (cpu_seconds(node.pid) - before) / requests
+    measured(page, headers)
+    ours, floor = bench.turns(lambda: measured(page, headers), lambda: measured(feed, signing))
+    return ours, floor, "µs of processor time, HTML of %d bytes" % len(answer.body)
+
+
+@row("page_public", "page of 25 public posts for visitors", 2, "JSON feed of the same posts", "at most")
+def page_public(bench):
+    return cost_of_a_page(bench, "/", "", "/posts", [])
+
+
+@row("page_timeline", "timeline of 25 posts for the owner", 2, "JSON feed of the same posts for an app", "at most")
+def page_timeline(bench):
+    node = bench.main()
+    host, port = node.address.rsplit(":", 1)
+    link = "/" + node.do("open", "--local").strip().split("/", 3)[3]
+
+    def ask(method, target, cookie="", **more):
+        answer = tent.request((host, int(port)), method, target, node.address, headers=(("Cookie", cookie),) if cookie else (), **more)
+        return answer, "; ".join(value.split(";")[0] for name, value in answer.headers if name.lower() == "set-cookie" and "Max-Age=0" not in value)
+    page, guest = ask("GET", link)
+    token = re.search(rb'name="csrf" value="([^"]+)"', page.body).group(1)
+    _, cookie = ask("POST", link, guest, body=b"csrf=" + token, content_type="application/x-www-form-urlencoded")
+    return cost_of_a_page(bench, "/me", cookie, "/posts", node.signing + ["--most", "40000"])
 
 
 def note_nginx(bench, name, answer, ours, floor):
