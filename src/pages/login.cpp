@@ -152,7 +152,7 @@ net::HttpResponse choose_language(Visit& visit)
 {
     std::string back = visit.param("back");
     if (!back.starts_with('/') || back.starts_with("//") || back.find_first_of("\r\n\\") != std::string::npos)
-        back = "/";
+        back = std::string("/");
     // An unknown one: as the browser asks again.
     const std::string tag = known_language(visit.param("to"));
     return see_other(back).with("Set-Cookie", cookie_header(visit, kLanguageCookie, tag, tag.empty() ? -1 : 365 * 24 * 3600));

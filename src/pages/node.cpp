@@ -3,8 +3,12 @@
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/clock.h>
 #include <bivouac/model/protocol.h>
+#include <bivouac/store/post_lists.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/relationships.h>
+
+#include <algorithm>
+#include <map>
 
 #include "post_view.h"
 #include "qr.h"
@@ -90,6 +94,30 @@ net::HttpResponse deliveries(Visit& visit)
                                                         "&entity=" + percent_encode(entity) + "&before=" + percent_encode(before));
     if (!list.ok())
         return error_page(visit, list.error());
+    struct Names {
+        std::map<std::string, std::string> posts;  // by id, how it begins
+        std::map<std::string, Profile> people;
+    };
+    auto names = visit.store().read([&](store::ReadTx& tx) -> Result<Names> {
+        Names out;
+        std::vector<std::string> entities;
+        for (const auto& one : (*list)["deliveries"]) {
+            entities.push_back(text_of(one, "entity"));
+            const std::string id = text_of(one, "post");
+            if (out.posts.count(id) != 0)
+                continue;
+            auto loaded = TRY(store::load_post(tx, visit.self().id, visit.self().entity, id, "", kOwnerSees));
+            std::string& words = out.posts[id];
+            if (loaded)
+                words = plain_text_of(*loaded, 60);
+        }
+        std::sort(entities.begin(), entities.end());
+        entities.erase(std::unique(entities.begin(), entities.end()), entities.end());
+        out.people = TRY(store::load_profiles(tx, visit.self().id, entities));
+        return out;
+    });
+    if (!names.ok())
+        return error_page(visit, names.error());
     Page page(visit, visit.tr(T("Deliveries")), Frame::Owner);
     page.heading("Deliveries").note("What became of each post for each of its recipients. A friend who is away gets it when she is back, within two weeks.");
     page.m("<p class=\"tabs\"><a href=\"/me/deliveries\">").t("All").m("</a>");
@@ -110,8 +138,11 @@ net::HttpResponse deliveries(Visit& visit)
             if (is_bookkeeping(std::string_view(type).substr(0, type.find('#'))))
                 page.t("(a message between servers)");
             else
-                page.m("<a href=\"/me/post?entity=").url(visit.self().entity).m("&amp;post=").url(id).m("\">").x(cut(id, 8)).m("…</a>");
-            page.m("</td><td>").entity(text_of(one, "entity")).m("</td><td>").t(delivery_words(one_state));
+                page.m("<a href=\"/me/post?entity=").url(visit.self().entity).m("&amp;post=").url(id).m("\"><bdi>").x(names->posts[id].empty() ? std::string(cut(id, 8)) + "…" : names->posts[id]).m("</bdi></a>");
+            page.m("</td><td>");
+            if (const std::string& name = names->people[text_of(one, "entity")].name; !name.empty())
+                page.m("<bdi>").x(cut(name, 120)).m("</bdi> ");
+            page.entity(text_of(one, "entity")).m("</td><td>").t(delivery_words(one_state));
             if (const int64_t tries = time_of(one, "tries"); one_state == "waiting" && tries > 0)
                 page.m(" <small>").tn("{0} try", "{0} tries", tries).m("</small>");
             page.m("</td><td>");
@@ -119,7 +150,7 @@ net::HttpResponse deliveries(Visit& visit)
                 page.time(ended);
             else if (int64_t next = time_of(one, "next_try_at"))
                 page.t("again:").m(" ").time(next);
-            page.m("</td><td>").x(page.words().runtime(text_of(one, "problem"))).m("</td></tr>\n");
+            page.m("</td><td class=\"why\">").x(page.words().runtime(text_of(one, "problem"))).m("</td></tr>\n");
         }
         page.m("</tbody>\n</table></div>\n");
     }

@@ -374,7 +374,7 @@ net::HttpResponse following(Visit& visit)
                     page.t("not asked for news yet");
                 page.m("</small>");
             }
-        page.deed("/me/following", T("Ask for news"), {{"entity", entity}, {"action", "catch-up"}});
+        page.m("<br>").deed("/me/following", T("Ask for news"), {{"entity", entity}, {"action", "catch-up"}});
         page.deed("/me/following", T("Follow no more"), {{"entity", entity}, {"action", "unfollow"}});
         page.m("</li>\n");
     }
@@ -413,12 +413,15 @@ net::HttpResponse groups(Visit& visit)
         }
         auto members = visit.shared.ask("GET /group", "group=" + percent_encode(text_of(group, "id")));
         if (members.ok()) {
+            const auto entities = (*members)["group"]["members"].get<std::vector<std::string>>();
+            auto profiles = visit.store().read([&](store::ReadTx& tx) { return store::load_profiles(tx, visit.self().id, entities); });
+            if (!profiles.ok())
+                return error_page(visit, profiles.error());
             page.m("<ul class=\"list\">\n");
-            for (const auto& member : (*members)["group"]["members"]) {
-                const std::string entity = member.get<std::string>();
+            for (const auto& entity : entities) {
                 page.m("<li>");
-                person_link(page, entity, "");
-                page.deed("/me/groups", T("Take out"), {{"group", name}, {"entity", entity}, {"action", "leave"}});
+                person_link(page, entity, (*profiles)[entity].name);
+                page.m("<br>").deed("/me/groups", T("Take out"), {{"group", name}, {"entity", entity}, {"action", "leave"}});
                 page.m("</li>\n");
             }
             page.m("</ul>\n");
@@ -499,7 +502,7 @@ net::HttpResponse invites(Visit& visit)
             page.m("</small>");
         }
         if (state == "open")
-            page.deed("/me/invites", T("Revoke"), {{"id", text_of(invite, "id")}, {"action", "revoke"}});
+            page.m("<br>").deed("/me/invites", T("Revoke"), {{"id", text_of(invite, "id")}, {"action", "revoke"}});
         page.m("</li>\n");
     }
     page.m("</ul>\n");
