@@ -27,7 +27,8 @@ from harness import Failed, end_recorded, private_dir, read_record, remove, same
 
 MODULES = ["vectors", "bad_input", "follow_approve", "sharing", "searching", "vetting", "invites", "catch_up", "shapes", "apps", "attachments",
            "notifications", "proxying", "reach", "own_reach", "outage", "real_story", "crash", "on_disk", "keys", "entities", "importing", "moving",
-           "no_leak", "failures", "languages", "small_app", "old_servers", "sandbox", "tails", "cleaning", "conformance", "simulation"]
+           "no_leak", "failures", "languages", "small_app", "old_servers", "sandbox", "tails", "cleaning", "pages", "pages_look", "pages_hostile",
+           "conformance", "simulation"]
 LIMIT = 90.0
 
 
