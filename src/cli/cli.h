@@ -70,6 +70,8 @@ enum class Ask { Once, Twice };
 // From the file ("-": standard input), or from the terminal without echo. One line feed at the end is dropped.
 // `prompt`: what the terminal is asked, when not simply for the passphrase.
 Result<Secret> read_passphrase(const std::string& file, Ask ask, const char* prompt = nullptr);
+// The path of a credential that systemd hands to its unit (systemd.exec(5): $CREDENTIALS_DIRECTORY); empty without one.
+Result<std::string> credential_file(const std::string& name);
 
 // --- output.cpp ---
 void print(std::string_view line);

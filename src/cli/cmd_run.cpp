@@ -23,6 +23,8 @@ namespace {
 struct RunOptions {
     app::RunConfig config;
     std::string passphrase_file;
+    std::string credential;
+    bool locked = false;
     std::vector<int> local_api;  // empty, or one port
     std::string lock_after;
     std::vector<std::string> listen_for;
@@ -95,12 +97,16 @@ Result<void> run(Context& context, RunOptions& options, bool local_api_asked)
     }
     if (!options.lock_after.empty())
         options.config.lock_after_ms = TRY(parse_duration(options.lock_after));
+    if (!options.credential.empty()) {
+        options.passphrase_file = TRY(credential_file(options.credential));
+        options.locked = options.passphrase_file.empty();
+    }
     if (!options.config.tor_extra.empty() && tor::is_tails())
         return fail(ErrorKind::Invalid, "on Tails only its own tor has a way out, and a second one would be stopped: leave out --tor-extra");
     TRY(app::open_doors(options.config));
     context.exit_code = app::guard(
         [&](app::Begin begin) {
-            auto code = serve(context, options, begin);
+            auto code = serve(context, options, options.locked ? app::Begin::Locked : begin);
             if (!code.ok())
                 print_error(code.error());
             return code.ok() ? *code : 1;
@@ -116,9 +122,16 @@ void add_run(CLI::App& app, Context& context)
     auto options = std::make_shared<RunOptions>();
     auto& config = options->config;
     auto* verb = add_verb(app, context, "run", "Run the node in the foreground until it is told to stop (Ctrl-C, or: bivouac stop).");
-    verb->add_option("--passphrase-file", options->passphrase_file,
-                     "Read the passphrase from FILE; - is standard input")
-        ->type_name("FILE");
+    auto* file = verb->add_option("--passphrase-file", options->passphrase_file,
+                                  "Read the passphrase from FILE; - is standard input")
+                     ->type_name("FILE");
+    auto* locked = verb->add_flag("--locked", options->locked, "Start locked, without a passphrase: bivouac unlock gives it")
+                       ->excludes(file);
+    verb->add_option("--credential", options->credential,
+                     "Read the passphrase from this credential of the systemd unit; without it, start locked")
+        ->type_name("NAME")
+        ->excludes(file)
+        ->excludes(locked);
     auto* control = verb->add_option("--tor-control", config.tor_control,
                                      "Use the tor whose control port or socket is at ADDR (127.0.0.1:PORT or "
                                      "unix:/path). Without it a running tor is looked for; if there is none, bivouac "

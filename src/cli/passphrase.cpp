@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include <bsd/readpassphrase.h>
@@ -75,6 +76,22 @@ Result<Secret> read_passphrase(const std::string& file, Ask ask, const char* pro
     if (first.view() != second.view())
         return fail(ErrorKind::Invalid, "the two passphrases differ; nothing was done");
     return first;
+}
+
+Result<std::string> credential_file(const std::string& name)
+{
+    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..")
+        return fail(ErrorKind::Invalid, "the name of a credential has no / in it; see systemd-creds(1)");
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    if (!directory || directory[0] != '/')
+        return std::string();
+    std::string path = std::string(directory) + "/" + name;
+    if (::access(path.c_str(), F_OK) == 0)
+        return path;
+    // A unit that was given none may have a directory that it cannot look into.
+    if (errno == ENOENT || errno == EACCES)
+        return std::string();
+    return fail(ErrorKind::Unavailable, "the credential " + name + " cannot be read: " + std::strerror(errno));
 }
 
 }  // namespace bivouac::cli
