@@ -10,7 +10,8 @@ build_packages="g++ meson ninja-build pkgconf libsqlcipher-dev libcurl4-openssl-
   nlohmann-json3-dev libevent-dev libsodium-dev libcli11-dev libbsd-dev libssl-dev zlib1g-dev libbrotli-dev
   libqrencode-dev libpng-dev libturbojpeg0-dev libarchive-dev libseccomp-dev doctest-dev python3 gettext"
 run_packages="tor"
-test_packages="iproute2 util-linux mount strace zbar-tools zstd python3-yaml libimage-exiftool-perl imagemagick chromium fonts-dejavu-core"
+test_packages="iproute2 util-linux mount strace zbar-tools zstd python3-yaml libimage-exiftool-perl imagemagick chromium fonts-dejavu-core
+  apparmor bash-completion desktop-file-utils mandoc shellcheck"
 # Node.js often comes from elsewhere than Debian.
 command -v node >/dev/null && command -v npm >/dev/null || test_packages="$test_packages nodejs npm"
 
