@@ -17,7 +17,10 @@ import subprocess
 import sys
 
 # Compiled into the program: there is no shared library that could show them.
-INSIDE = ["nlohmann-json3-dev", "libcli11-dev"]
+INSIDE = {"nlohmann-json3-dev": ["MIT"], "libcli11-dev": ["BSD-3-Clause"]}
+# Whose copyright file is prose; read by a person.
+READ = {"libc6": ["LGPL-2.1-or-later"], "libgcc-s1": ["GPL-3.0-or-later WITH GCC-exception-3.1"], "tor": ["BSD-3-Clause"],
+        "libstdc++6": ["GPL-3.0-or-later WITH GCC-exception-3.1"], "libtasn1-6": ["LGPL-2.1-or-later"], "librtmp1": ["LGPL-2.1-or-later"]}
 # Names in copyright files that are SPDX's under another name.
 NAMES = {"expat": "MIT", "mit/x11": "MIT", "x11": "X11", "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause", "bsd-4-clause": "BSD-4-Clause",
          "isc": "ISC", "apache-2.0": "Apache-2.0", "gpl-2": "GPL-2.0-only", "gpl-2+": "GPL-2.0-or-later", "gpl-3": "GPL-3.0-only", "gpl-3+": "GPL-3.0-or-later",
@@ -92,7 +95,7 @@ def identifier(name):
 
 
 def entry(fact, seen):
-    names = licences(fact["name"])
+    names = licences(fact["name"]) or READ.get(fact["name"]) or INSIDE.get(fact["name"])
     for name in names or []:
         if name.startswith("LicenseRef-"):
             seen.setdefault(name, fact["name"])
