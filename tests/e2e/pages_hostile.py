@@ -11,6 +11,7 @@ import urllib.parse
 import zlib
 
 import tent
+from attachments import made as made_by, send
 from browser import DESKTOP, PHONE, Browser, Parsed
 from harness import Failed, check, check_equal, wait_until
 from node import Node, PASSPHRASE, limit, picture
@@ -160,7 +161,11 @@ def test_content_that_means_harm(stage):
     tab = scene.tab
     evil_files = {"evil.html": b"<script>document.title='RAN'</script>", "evil.svg": b"<svg xmlns='http://www.w3.org/2000/svg' onload='document.title=1'/>",
                   "not.png": b"<html><script>document.title='RAN'</script>", "bomb.png": bomb()}
-    paths = {name: stage.file(name, data) for name, data in evil_files.items()}
+    kinds = {"evil.html": "text/html", "evil.svg": "image/svg+xml"}
+    parts = [("f%d" % n, name, kinds.get(name, "image/png"), data) for n, (name, data) in enumerate(evil_files.items())]
+
+    def with_files(node, text):  # byte for byte, as apps may
+        return made_by(send(node, "POST", "/posts", {"type": tent.STATUS, "content": {"text": text}, "permissions": {"public": True}}, parts))
 
     # A peer: statuses, an essay of raw HTML, a type that nobody knows, files, a profile.
     for text in EVIL + EVIL_LINKS:
@@ -170,7 +175,7 @@ def test_content_that_means_harm(stage):
                            ("https://tent.io/types/photo/v0", {"caption": EVIL[0]})):
         made = bob.api("POST", "/posts", body=json.dumps({"type": type_ + "#", "content": content, "permissions": {"public": True}}).encode(), content_type=tent.post_media_type(type_ + "#"))
         check_equal(made.status, 200, "bob's post: %r" % made.body[:300])
-    files = bob.post("files", *sum((["--attach", path] for path in paths.values()), []))
+    files = with_files(bob, "files")
     visitor = Visitor(bob).login()
     name = EVIL[0] + "\u202e" + "n" * 1_000
     answer = visitor.send("/me/profile", {"csrf": visitor.token("/me/profile"), "name": name, "bio": EVIL[1] * 50, "location": EVIL[2], "website": "javascript:document.title='RAN'"})
@@ -234,7 +239,7 @@ def test_content_that_means_harm(stage):
         check(got == data, name_ + " as it was sent")
 
     # What strangers get of her own files.
-    public = alice.post("for all", "--to", "public", *sum((["--attach", path] for path in paths.values()), []))
+    public = with_files(alice, "for all")
     for name_ in ("evil.html", "evil.svg"):
         target = "/posts/%s/%s/attachments/%s" % (tent.escape(alice.entity), public["id"], name_)
         answer = alice.get(target, headers=(("Accept", "text/html,*/*"),))
