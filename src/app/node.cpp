@@ -47,6 +47,7 @@ namespace {
 // What is in hand may end; then everything is closed. Together with closing the store below five seconds.
 constexpr int64_t kGraceMs = 2'500;
 constexpr int64_t kIdleLookMs = 15'000;
+constexpr int64_t kLockDelayMs = 700;
 constexpr auto kStopLimit = std::chrono::milliseconds(4'500);
 constexpr auto kAnewLimit = std::chrono::seconds(20);
 constexpr uint64_t kControlBodyBytes = 400u << 20;  // several attachments of the command line
@@ -170,6 +171,7 @@ struct Node::Impl {
     std::atomic<int> control_listener{-1};
     std::atomic<int64_t> owner_seen_ms{0};  // when she last did something
     EventLoop::Timer idle_timer;
+    EventLoop::Timer lock_timer;
     EventLoop::Timer previous_timer;
     int64_t serve_until = INT64_MAX;  // the first of the previous addresses whose time ends
     int last_bootstrap = -1;
@@ -422,7 +424,10 @@ pages::Hooks Node::Impl::page_hooks(Resident& resident)
         auto owned = has_owner(store(), raw->self.name);
         return owned.ok() && !*owned;
     };
-    hooks.lock = [] { kill(getpid(), SIGUSR1); };
+    hooks.lock = [this] {
+        // The page that says so goes out first.
+        loop.post([this] { lock_timer = loop.after(kLockDelayMs, [] { kill(getpid(), SIGUSR1); }); });
+    };
     hooks.panic = [this] { destroy_own_node(config.data_directory); };
     hooks.begin_backup = [this](Secret passphrase, Secret sealing) {
         return page_job->begin_backup(std::move(passphrase), std::move(sealing));
