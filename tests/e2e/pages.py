@@ -511,13 +511,13 @@ def lock_and_panic(stage, width):
     alice, tab = scene.alice, scene.tab
     scene.go("/me/lock").click("Lock now")
     tab.must_see("The node is locking")
-    wait_until(lambda: alice.cli("status", "--json")[0] != 0 or alice.status().get("locked"), 15, "the node is locked")
+    wait_until(lambda: alice.cli("feed", "--json")[0] != 0, 15, "the node is locked")
     try:
         tab.open(scene.site + "/me")
         check(False, "a locked node serves pages")
     except Failed as error:
         check("ERR_" in str(error), str(error))
-    alice.do("unlock", "--passphrase-file", "-", stdin=(PASSPHRASE + "\n").encode(), timeout=60)
+    wait_until(lambda: alice.cli("unlock", "--passphrase-file", "-", stdin=(PASSPHRASE + "\n").encode(), timeout=60)[0] == 0, 30, "it is unlocked", 0.5)
     alice.wait_answering().wait_published()
     scene.go("/me/node").must_see("Destroy everything")
 
