@@ -2,6 +2,8 @@
 #include <bivouac/html/html.h>
 
 #include <array>
+#include <list>
+#include <unordered_map>
 
 namespace bivouac {
 
@@ -86,10 +88,79 @@ static std::string without_controls(std::string_view text)
     return out;
 }
 
+namespace {
+
+// What this thread has made of texts lately, the newest first: a page of posts is looked at again, and Markdown is half of
+// what its posts cost. The key holds everything that the result depends on, so nothing is ever out of date.
+class Made {
+public:
+    const std::string* find(const std::string& key)
+    {
+        auto found = by_key_.find(key);
+        if (found == by_key_.end())
+            return nullptr;
+        kept_.splice(kept_.begin(), kept_, found->second);
+        return &found->second->second;
+    }
+
+    void keep(std::string key, const std::string& html)
+    {
+        if (key.size() + html.size() > kLargest)
+            return;
+        bytes_ += key.size() + html.size();
+        kept_.emplace_front(std::move(key), html);
+        by_key_.emplace(kept_.front().first, kept_.begin());
+        while (bytes_ > kBytes) {
+            bytes_ -= kept_.back().first.size() + kept_.back().second.size();
+            by_key_.erase(kept_.back().first);
+            kept_.pop_back();
+        }
+    }
+
+private:
+    static constexpr size_t kLargest = 16u << 10;
+    static constexpr size_t kBytes = 128u << 10;
+
+    using Kept = std::list<std::pair<const std::string, std::string>>;
+    Kept kept_;
+    std::unordered_map<std::string_view, Kept::iterator> by_key_;
+    size_t bytes_ = 0;
+};
+
+std::string key_of(std::string_view markdown, const std::vector<markdown::Mention>& mentions, const markdown::HtmlOptions& options)
+{
+    std::string key;
+    // With its length before it, no part can be taken for another.
+    auto add = [&](std::string_view part) {
+        const size_t size = part.size();
+        key.append(reinterpret_cast<const char*>(&size), sizeof size);
+        key += part;
+    };
+    add(markdown);
+    add(options.hashtag_path);
+    add(options.mention_path);
+    for (const auto& mention : mentions) {
+        add(mention.entity);
+        add(mention.post);
+        key += mention.hidden ? '1' : '0';
+    }
+    return key;
+}
+
+}  // namespace
+
 Html& Html::post_text(std::string_view markdown, const std::vector<markdown::Mention>& mentions,
                       const markdown::HtmlOptions& options)
 {
-    out_ += markdown::to_html(markdown::parse(without_controls(markdown)), mentions, options);
+    thread_local Made lately;
+    std::string key = key_of(markdown, mentions, options);
+    if (const std::string* html = lately.find(key)) {
+        out_ += *html;
+        return *this;
+    }
+    const std::string html = markdown::to_html(markdown::parse(without_controls(markdown)), mentions, options);
+    out_ += html;
+    lately.keep(std::move(key), html);
     return *this;
 }
 

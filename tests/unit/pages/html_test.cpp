@@ -37,6 +37,31 @@ TEST_CASE("the text of a post cannot leave its place")
     CHECK(post_text("\xd7\xa9\xe2\x80\x8f!") == "\xd7\xa9\xe2\x80\x8f!");  // U+200F is for people who write right to left
 }
 
+TEST_CASE("what was made of a text is made again when anything that it depends on differs")
+{
+    auto made = [](const std::string& text, const std::vector<markdown::Mention>& mentions, const markdown::HtmlOptions& options) {
+        return Html().post_text(text, mentions, options).take();
+    };
+    const std::string text = "^[her](0) #tag";
+    const markdown::Mention alice{"http://alice.example", "", false}, bob{"http://bob.example", "", false}, hidden{"http://alice.example", "", true};
+    for (int turn = 0; turn < 2; ++turn) {
+        CHECK(made(text, {alice}, {"", ""}).find("alice.example") != std::string::npos);
+        CHECK(made(text, {bob}, {"", ""}).find("bob.example") != std::string::npos);
+        CHECK(made(text, {bob}, {"", ""}).find("alice.example") == std::string::npos);
+        CHECK(made(text, {hidden}, {"", ""}).find("alice.example") == std::string::npos);
+        CHECK(made(text, {alice}, {"", "/at?entity="}).find("/at?entity=") != std::string::npos);
+        CHECK(made(text, {alice}, {"/tag?name=", ""}).find("/tag?name=") != std::string::npos);
+        CHECK(made(text, {alice}, {"", ""}).find("/tag?name=") == std::string::npos);
+    }
+    // More than is kept, and a text that is too large for it.
+    for (int i = 0; i < 3000; ++i) {
+        const std::string number = std::to_string(i % 1500);
+        CHECK(made("*" + number + "* " + std::string(200, 'x'), {}, {"", ""}).starts_with("<strong>" + number + "</strong>"));
+    }
+    const std::string large(40'000, 'y');
+    CHECK(made(large, {}, {"", ""}) == made(large, {}, {"", ""}));
+}
+
 TEST_CASE("HTML of others becomes plain text")
 {
     CHECK(text_of_html("<p>one</p><p>two &amp; three<br>four</p>") == "one\n\ntwo & three\nfour");
