@@ -339,6 +339,8 @@ ip link set lo up
 pivot_root . mnt
 cd /
 umount -l /mnt
+# As on a real machine; systemd hands over credentials by a mount that its units have to see.
+mount --make-rshared /
 exec env -i container=trial PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 /lib/systemd/systemd --unit=trial.target
 """
 TRIAL_UNIT = """[Unit]
