@@ -19,6 +19,9 @@ using namespace bivouac::tent;
 
 namespace {
 
+// Long enough that no random id, key or digest holds it: a shorter one was found in them now and then.
+const std::string kMark = "postmark-no.";
+
 struct Written {
     std::string mark;  // in its text, nowhere else
     std::string id;
@@ -96,7 +99,7 @@ struct World : ApiHome {
     {
         Written w;
         // A number that is a part of no other.
-        w.mark = "mark" + std::to_string(100'000 + all.size());
+        w.mark = kMark + std::to_string(100'000 + all.size());
         Post draft = status(false);
         if (!all.empty() && chance(35)) {
             const Written& before = all[below(all.size())];
@@ -278,8 +281,8 @@ struct World : ApiHome {
         for (const auto& header : response.headers)
             text += "\n" + header.value;
         std::set<std::string> out;
-        for (size_t at = text.find("mark1"); at != std::string::npos; at = text.find("mark1", at + 1))
-            out.insert(text.substr(at, 10));
+        for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at + 1))
+            out.insert(text.substr(at, kMark.size() + 6));
         return out;
     }
 
