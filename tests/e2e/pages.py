@@ -201,6 +201,25 @@ def posts(stage, width):
     scene.go("/me").must_see("well said", "answers", "passed this on:")
     theirs.click("Take back").must_see("Taken back.")
 
+    # Search: a tag leads there, words find posts, names find people.
+    scene.go("/me").click("#harbour")
+    check(tab.path.startswith("/me/search"), "where a tag leads: " + tab.path)
+    tab.must_see("Fog over the")
+    scene.go("/me").click("Search", css="nav a")
+    tab.must_see("All posts that your timeline has shown are searched")
+    tab.fill("What do you look for?", "fog tod").click("Search", css="button")
+    tab.must_see("Fog over the", "<b>today</b>")
+    check(tab.all("article.post mark") and not tab.all("article.post b b"), "what was looked for is marked, and markup is text")
+    tab.must_not_see("two pictures")
+    tab.click("Closest first").must_see("Fog over the")
+    tab.fill("What do you look for?", "\"fog today\"").click("Search", css="button").must_see("No post has all of this in it.")
+    tab.fill("What do you look for?", "bo").click("Search", css="button")
+    tab.one("main ul.list a.author")
+    tab.must_see("Bob", "follows you")
+    tab.click("People", css="main .tabs a").must_see("Bob")
+    scene.go("/me/search?in=tags&q=harb").must_see("#harbour", "1 post")
+    scene.go("/me/search?q=%00%22*%20OR%20(").must_see("Search")
+
     # Changing keeps the version before.
     fog = [p for p in alice.feed() if "#harbour" in p.get("content", {}).get("text", "")][0]
     mine = query(entity=alice.entity, post=fog["id"])
@@ -227,6 +246,7 @@ def posts(stage, width):
     tab.must_see("Deleted.")
     scene.go("/me/post?" + mine, 404)
     wait_until(lambda: not bob.has_text("*Sun* over the #harbour"), 20, "deleted at bob")
+    scene.go("/me/search?q=sun").must_see("No post has all of this in it.")
     scene.done()
 
 

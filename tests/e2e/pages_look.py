@@ -77,7 +77,7 @@ class Look:
                 continue
             whole = path.format(**self.filled)
             name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
-            yield name, whole, (404,) if "nothing" in path and "open" not in path else (200, 404) if "search" in path else (200,)
+            yield name, whole, (404,) if "nothing" in path and "open" not in path else (200,)
 
 
 def axe():
