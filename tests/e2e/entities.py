@@ -126,7 +126,7 @@ def shape(response, face, others):
         text = re.sub(r"sha512t256-[0-9a-f]{64}", "<digest>", text)
         text = re.sub(r"\b1[5-9]\d{11}\b", "<ms>", text)
         text = re.sub(r'"(id|post|version|hawk_id)": ?"[-_A-Za-z0-9]{22}"', r'"\1":"<id>"', text)
-        text = re.sub(r"(\.onion/)[-_A-Za-z0-9]{22}(?![-_A-Za-z0-9])", r"\1<id>", text)
+        text = re.sub(r"(\.onion(?:/|%2F))[-_A-Za-z0-9]{22}(?![-_A-Za-z0-9])", r"\1<id>", text)
         text = re.sub(r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", "<time>", text)
         text = re.sub(r"(data:image/png;base64,)[A-Za-z0-9+/=]+", r"\1<code of the address>", text)
         text = re.sub(r"\bguest-[0-9a-f]{8}=[-_A-Za-z0-9]{43}", "<cookie>", text)

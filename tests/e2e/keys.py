@@ -499,6 +499,8 @@ def test_restored_post_by_post(stage):
     alice.do("door", "sealed")
     bob.stop()
     alice.do("post", "waits for bob", "--to", bob.entity)
+    # Apps are told that he is away, by a post that would otherwise come after the backup.
+    wait_until(lambda: any("/delivery-failure/" in post["type"] for post in exported(stage, alice)[1]), 60, "that post", 1)
     file = os.path.join(stage.top, "a.backup")
     code, _, err = backup(alice, stage, file)
     check_equal(code, 0, err)
@@ -670,7 +672,7 @@ def test_an_export_that_is_killed(stage):
     for number in range(40):
         alice.post("post %d" % number)
     for number in range(4):
-        alice.do("post", "file %d" % number, "--attach", stage.file("f%d" % number, os.urandom(400_000)))
+        alice.do("post", "file %d" % number, "--as-is", stage.file("f%d" % number, os.urandom(400_000)))
     file, words, chance, made = os.path.join(stage.top, "x.tar.zst"), file_of(stage, alice.passphrase), random.Random(12), 0
     begin = time.monotonic()
     whole = exported(stage, alice)
