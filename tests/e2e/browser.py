@@ -367,8 +367,18 @@ class Tab:
             self._root = self.ask("DOM.getDocument", depth=0)["root"]["nodeId"]
         return self._root
 
+    def _of_root(self, method, **more):
+        """A page may be replaced while it is asked about: then the new one is meant."""
+        for again in (True, False):
+            try:
+                return self.ask(method, nodeId=self.root(), **more)
+            except Failed as error:
+                if not again or "node with given id" not in str(error):
+                    raise
+                self._root = None
+
     def html(self):
-        return self.ask("DOM.getOuterHTML", nodeId=self.root())["outerHTML"]
+        return self._of_root("DOM.getOuterHTML")["outerHTML"]
 
     def parsed(self):
         return Parsed(self.html())
@@ -392,7 +402,9 @@ class Tab:
     # ---- elements
 
     def all(self, css, within=None):
-        return self.ask("DOM.querySelectorAll", nodeId=within or self.root(), selector=css)["nodeIds"]
+        if within:
+            return self.ask("DOM.querySelectorAll", nodeId=within, selector=css)["nodeIds"]
+        return self._of_root("DOM.querySelectorAll", selector=css)["nodeIds"]
 
     def one(self, css, words=None):
         """The first element that matches and, when words are given, is labelled so exactly."""

@@ -281,7 +281,7 @@ def people(stage, width):
     tab.press(tab.all("input[name=group]", articles[0])[0])
     check(box, "groups to tick")
     tab.follow(of(bob, "Approve")).must_see("Approved. She follows you now.")
-    bob.wait_following(alice.entity, "approved")
+    bob.wait_following(alice.entity, "approved", 90)
     scene.go("/me/groups").must_see("1 member")
     alice.post("for the choir", "--to", "group:Choir")
     bob.wait_text("for the choir")
