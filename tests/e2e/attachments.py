@@ -8,7 +8,7 @@ import urllib.parse
 import tent
 from harness import HOST, check, check_equal
 from node import limit, picture
-from reach import resident
+from reach import forget_peak, resident
 
 STATUS = "https://tent.io/types/status/v0#"
 NOTE = "https://vendor.example/types/note/v0#"
@@ -144,7 +144,7 @@ def test_an_upload_without_end(stage):
     head = (b'--x\r\nContent-Disposition: form-data; name="post"; filename="post.json"\r\nContent-Type: %s\r\n\r\n%s\r\n'
             % (tent.post_media_type(NOTE).encode(), post))
     part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\nContent-Type: a/b\r\n\r\n'
-    before, files = resident(alice.pid), sorted(os.listdir(alice.data))
+    before, files = forget_peak(alice.pid), sorted(os.listdir(alice.data))
     for name, start, piece in (("a file", head + part, os.urandom(1 << 16)), ("parts", head, (part + b"x\r\n") * 600),
                                ("a part's head", head + part[:-2], b"X: " + b"y" * 60000 + b"\r\n"), ("what comes before", b"", b"z" * 60000)):
         authorization, _ = alice.app.header("POST", "/posts", HOST, address[1])
@@ -176,7 +176,7 @@ def test_ninety_mebibytes_in_bounded_memory(stage):
     alice = alone(stage)
     alice.api("GET", "/posts")
     data = os.urandom(1 << 20) * 90
-    before = resident(alice.pid)
+    before = forget_peak(alice.pid)
     post = made(send(alice, "POST", "/posts", {"type": NOTE, "content": {}}, [("f", "large", "application/octet-stream", data)]))
     check_equal(post["attachments"][0]["digest"], tent.digest(data), "digest")
     check(file_of(alice, post, "large", timeout=120).body == data, "the bytes differ")

@@ -102,7 +102,18 @@ def test_onion_from_torrc(stage):
     follow(alice, carol, 100)
 
 
+def forget_peak(pid):
+    """The peak begins anew, as that of checking a passphrase would hide everything after it; and where it begins."""
+    try:
+        with open("/proc/%d/clear_refs" % pid, "w") as file:
+            file.write("5")
+    except PermissionError:  # the node lets nobody but root look
+        pass
+    return resident(pid)
+
+
 def resident(pid):
+    """The peak."""
     with open("/proc/%d/status" % pid) as file:
         for line in file:
             if line.startswith("VmHWM:"):
@@ -114,7 +125,7 @@ def resident(pid):
 def test_a_large_attachment_passes_in_bounded_memory(stage):
     """48 MiB from alice's disk to bob's node: neither holds it in memory."""
     alice, bob = stage.pair()
-    before = {node.name: resident(node.pid) for node in (alice, bob)}
+    before = {node.name: forget_peak(node.pid) for node in (alice, bob)}
     data = noise(1 << 20) * 48
     path = stage.file("large.bin", data)
     post = alice.post("large", "--as-is", path)
