@@ -420,7 +420,7 @@ def test_full_disk_for_whole_nodes(stage):
     small = stage.node("small", "none", start=False, data=os.path.join(disk or stage.top, "small"))
     node.start()
     for number in range(3):
-        node.do("post", "file %d" % number, "--attach", stage.file("f%d" % number, os.urandom(1_500_000)))
+        node.do("post", "file %d" % number, "--as-is", stage.file("f%d" % number, os.urandom(1_500_000)))
     whole, archive = os.path.join(stage.top, "whole"), os.path.join(stage.top, "whole.tar.zst")
     node.do("backup", whole, "--key-file", key, *own, timeout=60)
     node.do("export", archive, *own, timeout=60)

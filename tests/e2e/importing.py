@@ -258,7 +258,7 @@ def test_what_is_no_export(stage):
 def test_the_reader_is_confined(stage):
     """What reads the archive is a process with that file, one pipe, a filter of system calls, and no word of the passphrase."""
     alice = stage.node("alice", None)
-    alice.do("post", "a file", "--attach", stage.file("f", os.urandom(500_000)))
+    alice.do("post", "a file", "--as-is", stage.file("f", os.urandom(500_000)))
     file = export(stage, alice)
     alice.stop()
     fifo = os.path.join(stage.top, "fifo")
