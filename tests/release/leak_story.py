@@ -177,7 +177,7 @@ def story(trap, top):
         text = "See http://www.example.org/ and ^[bob](0)."
         post = alice.post(text, "--attach", path)
         check_post(bob.wait_text(text, 120), alice.entity, text)
-        check(bob.attachment(alice.entity, post["id"], "photo.png", 120) == image, "the attachment arrives, byte for byte")
+        check(bob.attachment(alice.entity, post["id"], "picture-1.png", 120) == picture(96), "the attachment arrives, cleaned, byte for byte")
         say("an entity that is no onion, and a follow of it")
         alice.cli("follow", "http://www.example.org/", timeout=60)
         alice.cli("follow", "https://example.com/", timeout=60)
