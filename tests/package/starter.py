@@ -108,6 +108,11 @@ class World:
         except FileNotFoundError:
             return ""
 
+    def opened(self, wanted):
+        """What the browser was started with, so far; it is started in the background."""
+        wait_until(lambda: len(self.read("opened").split()) >= wanted, 10, "the browser's start, number %d" % wanted)
+        return self.read("opened").split()
+
     def ask(self, data, *words):
         done = subprocess.run([binary(), words[0], "--data", data] + list(words[1:]), env=self.env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=60)
@@ -168,14 +173,14 @@ def test_start_on_tails_keeps_the_node_in_persistent_storage(top):
         status = json.loads(world.ask(data, "status", "--json"))
         check(status["published"] and not status["locked"], "it runs and is published: %s" % status)
         check(any("ADD_ONION" in command for _, command in world.tor.log), "through the port of the filter")
-        opened = world.read("opened").split()
+        opened = world.opened(1)
         check_equal(len(opened), 1, "the browser was started")
         check(opened[0].startswith(status["entity"] + "/") and len(opened[0]) > len(status["entity"]) + 20, "with a link that logs in: " + opened[0])
         check("will be gone" not in world.read("zenity.log"), "with Persistent Storage nothing is lost")
         # Again, while it runs: no questions, a new link.
         world.answers()
         world.run()
-        again = world.read("opened").split()
+        again = world.opened(2)
         check(len(again) == 2 and again[1] != again[0], "a second link")
         # Locked meanwhile: asks for the passphrase, and again after a wrong one.
         world.ask(data, "lock")
@@ -238,7 +243,7 @@ def test_start_in_a_terminal_elsewhere(top):
         data = world.home + "/.local/share/bivouac"
         entity = json.loads(world.ask(data, "status", "--json"))["entity"]
         check("works once" in out and entity in out, "the link is shown: " + out)
-        check_equal(world.read("opened").split(), [entity + "/"], "the browser gets the address only: others see its command line")
+        check_equal(world.opened(1), [entity + "/"], "the browser gets the address only: others see its command line")
         check(WORDS not in out, "the passphrase is not shown")
         check("not running" not in world.run("--stop"), "stopped")
         check("does not run" in world.run("--stop"), "stopping twice is no error")
