@@ -10,24 +10,13 @@
 #include <algorithm>
 #include <map>
 
+#include "answer.h"
 #include "post_view.h"
 #include "qr.h"
 
 namespace bivouac::pages {
 
 namespace {
-
-std::string text_of(const Json& json, const char* name)
-{
-    auto it = json.find(name);
-    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-int64_t time_of(const Json& json, const char* name)
-{
-    auto it = json.find(name);
-    return it != json.end() && it->is_number_integer() ? it->get<int64_t>() : 0;
-}
 
 bool is_true(const Json& json, const char* name)
 {

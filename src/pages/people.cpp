@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "answer.h"
 #include "post_view.h"
 #include "qr.h"
 
@@ -18,18 +19,6 @@ namespace bivouac::pages {
 namespace {
 
 constexpr size_t kShown = 100;
-
-std::string text_of(const Json& json, const char* name)
-{
-    auto it = json.find(name);
-    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-int64_t time_of(const Json& json, const char* name)
-{
-    auto it = json.find(name);
-    return it != json.end() && it->is_number_integer() ? it->get<int64_t>() : 0;
-}
 
 Msg state_words(std::string_view state)
 {
