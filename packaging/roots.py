@@ -154,6 +154,10 @@ def base(version, packages, steps, fresh=False):
     path = os.path.join(folder, "debian-%s-%s.tar" % (version, key))
     if not fresh and os.path.exists(path) and time.time() - os.path.getmtime(path) < MONTH:
         return path
+    for name in os.listdir(folder):  # those of lists of packages that nobody asks for any more
+        old = os.path.join(folder, name)
+        if name.startswith("debian-") and time.time() - os.path.getmtime(old) > MONTH:
+            os.unlink(old)
     with tempfile.TemporaryDirectory(prefix="bivouac-root-") as top:
         pins = os.path.join(top, "backports.pref")
         with open(pins, "w") as file:
@@ -169,15 +173,21 @@ def base(version, packages, steps, fresh=False):
         command.append("--essential-hook=printf '#!/bin/sh\\nexit 101\\n' >\"$1/usr/sbin/policy-rc.d\" && chmod 755 \"$1/usr/sbin/policy-rc.d\"")
         if packages:
             command.append("--include=" + ",".join(packages))
-        part = path[:-len(".tar")] + ".part.tar"
+        # Two programs that make the same one at once do not meet; the last one's stays.
+        part = "%s.%d.part.tar" % (path[:-len(".tar")], os.getpid())
         command += [CODENAMES[version], part, "-"]
-        log = os.path.join(folder, "mmdebstrap-%s.log" % version)
+        log = os.path.join(folder, "mmdebstrap-%s.%d.log" % (version, os.getpid()))
         open(log, "w").close()
         with open(os.path.join(top, "sources"), "w") as file:
             file.write("\n".join(lines) + "\n")
-        steps.run("Debian %s: a clean root with %d packages" % (version, len(packages)),
-                  ["sh", "-c", "exec \"$@\" <%s" % shlex.quote(file.name), "sh"] + command, log)
-        os.rename(part, path)
+        try:
+            steps.run("Debian %s: a clean root with %d packages" % (version, len(packages)),
+                      ["sh", "-c", "exec \"$@\" <%s" % shlex.quote(file.name), "sh"] + command, log)
+            os.rename(part, path)
+            os.unlink(log)
+        finally:
+            if os.path.exists(part):
+                os.unlink(part)
     return path
 
 

@@ -18,8 +18,11 @@ import sys
 
 # Compiled into the program: there is no shared library that could show them.
 INSIDE = {"nlohmann-json3-dev": ["MIT"], "libcli11-dev": ["BSD-3-Clause"]}
-# Whose copyright file is prose; read by a person.
-READ = {"libc6": ["LGPL-2.1-or-later"], "libgcc-s1": ["GPL-3.0-or-later WITH GCC-exception-3.1"], "tor": ["BSD-3-Clause"],
+# Whose copyright file is prose; read by a person, by the name of the binary or of the source package. For GnuTLS it is what its
+# library is under; for Kerberos its own terms and those of the parts that go into its libraries.
+READ = {"gnutls28": ["LGPL-2.1-or-later"],
+        "krb5": ["BSD-2-Clause", "BSD-3-Clause", "Brian-Gladman-2-Clause", "HPND-export-US", "MIT", "OLDAP-2.8", "LicenseRef-Kerberos-contributions"],
+        "libc6": ["LGPL-2.1-or-later"], "libgcc-s1": ["GPL-3.0-or-later WITH GCC-exception-3.1"], "tor": ["BSD-3-Clause"],
         "libstdc++6": ["GPL-3.0-or-later WITH GCC-exception-3.1"], "libtasn1-6": ["LGPL-2.1-or-later"], "librtmp1": ["LGPL-2.1-or-later"]}
 # Names in copyright files that are SPDX's under another name.
 NAMES = {"expat": "MIT", "mit/x11": "MIT", "x11": "X11", "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause", "bsd-4-clause": "BSD-4-Clause",
@@ -95,7 +98,7 @@ def identifier(name):
 
 
 def entry(fact, seen):
-    names = licences(fact["name"]) or READ.get(fact["name"]) or INSIDE.get(fact["name"])
+    names = licences(fact["name"]) or READ.get(fact["name"]) or READ.get(fact["source"]) or INSIDE.get(fact["name"])
     for name in names or []:
         if name.startswith("LicenseRef-"):
             seen.setdefault(name, fact["name"])
