@@ -198,7 +198,7 @@ void Api::handle(net::HttpRequest request, Responder respond)
     // Another name than the listener's own: DNS rebinding, or somebody who tries which onions live together.
     if (!site || site->hosts.count(request.host) == 0)
         return respond(error_response(404, "Not Found"));
-    if (hooks_.page && hooks_.is_for_pages(request))
+    if (hooks_.page && hooks_.is_for_pages(request, parse_target(request.target).kind == Route::Kind::Unknown))
         return hooks_.page(std::move(request), std::move(site), std::move(respond));
     serve(std::move(request), std::move(site), std::move(respond), false);
 }

@@ -192,7 +192,7 @@ Pages::Pages(store::Store& store, Clock& clock, tent::Self self, Hooks hooks, Se
 
 Pages::~Pages() = default;
 
-bool Pages::wants(const net::HttpRequest& request)
+bool Pages::wants(const net::HttpRequest& request, bool nowhere)
 {
     const bool reading = request.method == "GET" || request.method == "HEAD";
     if (!reading && request.method != "POST")
@@ -201,6 +201,8 @@ bool Pages::wants(const net::HttpRequest& request)
     if (path == "/" || path == "/posts" || is_public_post(path))
         return reading && !request.header("Authorization") && request.target.find("bewit=") == std::string::npos &&
                path.find("/attachments/") == std::string_view::npos && prefers_html(request);
+    if (nowhere && reading && !request.header("Authorization") && prefers_html(request))
+        return true;
     return route_of(path) != nullptr || path == "/login" || path.starts_with("/open/") || path.starts_with("/style-") ||
            path.starts_with("/me/");
 }

@@ -582,6 +582,8 @@ def visitors(stage, width):
     check(tab.path.startswith("/posts/"), "one post: " + tab.path)
     tab.must_see("public number 29")
     scene.go("/posts/%s/%s" % (tent.escape(alice.entity), hidden["id"]), 404).must_see("There is nothing here, or nothing for you.")
+    scene.go("/nowhere", 404).must_see("There is nothing here, or nothing for you.")
+    check("json" in alice.get("/nowhere").header("content-type"), "for a program what leads nowhere is no page")
     scene.go("/follow").must_see("How to follow", alice.entity)
     check_equal(read_code(tab, stage), alice.entity, "the address as a code")
     scene.go("/").click("How to follow")

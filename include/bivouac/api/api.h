@@ -56,8 +56,8 @@ struct Hooks {
     std::function<void(const tent::Self&, std::string url_entity, std::string url_post, std::string link, Json body,
                        std::optional<uint32_t> circuit, Responder)>
         initial;
-    // Pages for people: is it a request for one, and the answer to it. May be empty.
-    std::function<bool(const net::HttpRequest&)> is_for_pages;
+    // Pages for people: is it a request for one (nowhere: its target is none of the API's), and the answer to it. May be empty.
+    std::function<bool(const net::HttpRequest&, bool nowhere)> is_for_pages;
     std::function<void(net::HttpRequest, std::shared_ptr<const Site>, Responder)> page;
     // What becomes of a body that is sent to a page, by its head; on the loop thread. A limit of 0: nothing special.
     std::function<net::BodyPolicy(int64_t owner, const net::RequestHead&)> page_body;

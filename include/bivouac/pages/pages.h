@@ -80,8 +80,9 @@ public:
     Pages(const Pages&) = delete;
     Pages& operator=(const Pages&) = delete;
 
-    // Is this a request of a browser for a page? By method, path and Accept alone.
-    static bool wants(const net::HttpRequest& request);
+    // Is this a request of a browser for a page? By method, path and Accept alone. `nowhere`: nobody else knows the path, so a
+    // browser is told here that it leads nowhere.
+    static bool wants(const net::HttpRequest& request, bool nowhere = false);
     void handle(net::HttpRequest request, std::shared_ptr<const api::Site> site, api::Responder respond);
 
     // What a body may be, by its head: those who are logged in may upload, and are told on a page when it was too much. On

@@ -142,6 +142,10 @@ TEST_CASE("browsers get pages, other servers and apps get the protocol")
     CHECK(pages::Pages::wants(request("GET", "/posts/x/y", firefox)));
     CHECK(pages::Pages::wants(request("POST", "/login", "")));
     CHECK(pages::Pages::wants(request("GET", "/me/nothing", "")));
+    CHECK(pages::Pages::wants(request("GET", "/nowhere", firefox), true));
+    CHECK(!pages::Pages::wants(request("GET", "/nowhere", "*/*"), true));
+    CHECK(!pages::Pages::wants(request("POST", "/nowhere", firefox), true));
+    CHECK(!pages::Pages::wants(request("GET", "/server", firefox)));
     CHECK(!pages::Pages::wants(request("GET", "/", "")));
     CHECK(!pages::Pages::wants(request("HEAD", "/", "*/*")));
     CHECK(!pages::Pages::wants(request("GET", "/posts", mime::kFeed)));
