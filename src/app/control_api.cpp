@@ -52,7 +52,13 @@ Json sandbox_json(const Confinements& holds)
     };
     Json out = {{"node", one(holds.worker)}, {"missing", holds.worker.missing}};
     out["guardian"] = one(holds.guardian);
-    out["broker"] = {{"seccomp", holds.broker.seccomp}, {"may_start_tor", holds.may_start_tor}};
+    out["broker"] = one(holds.broker);
+    out["broker"]["files"] = holds.broker.landlock > 0 ? "reads all, changes the data directory and where it listens" : "all";
+    out["broker"]["tcp"] = "loopback";
+    out["broker"]["may_start_tor"] = holds.may_start_tor;
+    for (const Confinement* process : {&holds.guardian, &holds.broker})
+        for (const auto& what : process->missing)
+            out["missing"].push_back(what);
     if (!holds.with_broker)
         out["guardian"] = out["broker"] = nullptr;
     return out;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <new>
@@ -31,8 +32,9 @@ namespace bivouac::app {
 
 namespace {
 
-// Bits of what the broker says of itself.
+// What the broker says of itself: two bits, and above them the ABI of Landlock.
 constexpr int64_t kSeccomp = 1, kMayStartTor = 2;
+constexpr int kLandlockShift = 8;
 constexpr int kSoonMs = 200;
 constexpr int kTorEndMs = 1'000;
 
@@ -43,6 +45,12 @@ struct Shared {
     bool seccomp = false;
 };
 Shared* g_shared = nullptr;
+
+std::string directory_of(const std::string& path)
+{
+    const std::filesystem::path parent = std::filesystem::absolute(path).lexically_normal().parent_path();
+    return parent.empty() ? "/" : parent.string();
+}
 
 bool is_loopback(const std::string& address)
 {
@@ -90,9 +98,21 @@ public:
     }
 
 private:
-    // As narrow as what may still be asked for allows.
+    // As narrow as what may still be asked for allows. Reading stays free: tor's cookie is where tor says. A tor of our own would
+    // inherit it and write where its torrc wants.
     void close_up()
     {
+        if (no_tor_of_ours_) {
+            std::vector<std::string> places{config_.data_directory};
+            auto add = [&places](const std::string& address) {
+                if (address.starts_with("unix:"))
+                    places.push_back(directory_of(address.substr(5)));
+            };
+            add(config_.listen);
+            for (const auto& [name, address] : config_.listen_for)
+                add(address);
+            (void)restrict_changes(places, directory_of(config_.data_directory)).ok();
+        }
         (void)filter_system_calls(no_tor_of_ours_ ? Role::Broker : Role::BrokerWithTor).ok();
     }
 
@@ -207,7 +227,8 @@ private:
     Result<BrokerAnswer> holds()
     {
         BrokerAnswer out;
-        out.number = (confinement().seccomp ? kSeccomp : 0) | (no_tor_of_ours_ ? 0 : kMayStartTor);
+        out.number = (confinement().seccomp ? kSeccomp : 0) | (no_tor_of_ours_ ? 0 : kMayStartTor) |
+                     (int64_t{confinement().landlock} << kLandlockShift);
         return out;
     }
 
@@ -293,7 +314,17 @@ Confinements confinements()
     if (auto answer = broker->ask(BrokerTask::Confinement); answer.ok()) {
         out.broker.seccomp = (answer->number & kSeccomp) != 0;
         out.may_start_tor = (answer->number & kMayStartTor) != 0;
+        out.broker.landlock = static_cast<int>(answer->number >> kLandlockShift);
     }
+    // Their own words stay with them; what is missing there is said here.
+    if (out.worker.seccomp && !out.guardian.seccomp)
+        out.guardian.missing.push_back("guardian: no filter of system calls");
+    if (out.worker.landlock > 0 && out.guardian.landlock == 0)
+        out.guardian.missing.push_back("guardian: files are not restricted");
+    if (out.worker.seccomp && !out.broker.seccomp)
+        out.broker.missing.push_back("broker: no filter of system calls");
+    if (out.worker.landlock > 0 && out.broker.landlock == 0 && !out.may_start_tor)
+        out.broker.missing.push_back("broker: changes of files are not restricted");
     return out;
 }
 

@@ -192,7 +192,11 @@ bool load_others(Role role)
     forbid_new_name_spaces(rules);
     rules.answer_with("clone3", ENOSYS);  // its flags are in memory, where nobody can look; clone does the same
     if (role == Role::BrokerWithTor) {
-        rules.forbid_if("socket", {scmp_arg_cmp{0, SCMP_CMP_GT, AF_NETLINK, 0}});  // tor asks netlink for its addresses
+        // tor asks netlink for its addresses. All that is left of the others lies between.
+        rules.forbid_if("socket", {scmp_arg_cmp{0, SCMP_CMP_GT, AF_NETLINK, 0}});
+        for (uint64_t family = 0; family < AF_NETLINK; ++family)
+            if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+                rules.forbid_if("socket", {is(0, family)});
     } else {
         rules.forbid({"execve", "execveat"});
         if (role == Role::Guardian) {
@@ -269,14 +273,22 @@ Result<void> filter_system_calls(Role role, pid_t guardian)
 #endif
 }
 
-Result<int> restrict_files(const std::vector<std::string>& directories)
+namespace {
+
+struct Beneath {
+    std::string directory;
+    bool only_emptied;
+};
+
+// reading: it is restricted, too; and TCP.
+Result<int> restrict(const std::vector<Beneath>& places, bool reading)
 {
     auto missing = [](const std::string& why) {
         g_holds.missing.push_back("files are not restricted: " + why);
         return fail(ErrorKind::Unavailable, g_holds.missing.back());
     };
 #ifdef BIVOUAC_UNCONFINED
-    (void)directories;
+    (void)places, (void)reading;
     return missing(kForTesting);
 #else
     const int abi = landlock_abi();
@@ -294,27 +306,48 @@ Result<int> restrict_files(const std::vector<std::string>& directories)
     }
     if (abi >= 5)
         all |= kIoctlDev;
+    if (!reading)
+        all &= ~(kReadFile | kReadDir | kIoctlDev);
+    ours &= all;
     // No rule follows for the network: everything of it is refused, as seccomp does, too. Signals are left to seccomp, which
     // knows whom they may reach.
-    const RulesetAttributes attributes{all, abi >= 4 ? kBindTcp | kConnectTcp : 0, abi >= 6 ? kScopeAbstractUnix : 0};
+    const RulesetAttributes attributes{all, abi >= 4 && reading ? kBindTcp | kConnectTcp : 0, abi >= 6 ? kScopeAbstractUnix : 0};
     const size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
     const Descriptor ruleset{static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0u))};
     if (ruleset.fd < 0)
         return missing(std::strerror(errno));
-    for (const auto& directory : directories) {
+    for (const auto& [directory, only_emptied] : places) {
         const Descriptor parent{::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
         if (parent.fd < 0)
             return missing(directory + ": " + std::strerror(errno));
-        const PathBeneath rule{ours, parent.fd};
+        const PathBeneath rule{only_emptied ? kRemoveDir : ours, parent.fd};
         if (::syscall(SYS_landlock_add_rule, ruleset.fd, kPathBeneath, &rule, 0u) != 0)
             return missing(directory + ": " + std::strerror(errno));
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::syscall(SYS_landlock_restrict_self, ruleset.fd, 0u) != 0)
         return missing(std::strerror(errno));
     g_holds.landlock = abi;
-    g_holds.tcp = abi >= 4;
+    g_holds.tcp = abi >= 4 && reading;
     return abi;
 #endif
+}
+
+}  // namespace
+
+Result<int> restrict_files(const std::vector<std::string>& directories)
+{
+    std::vector<Beneath> places;
+    for (const auto& directory : directories)
+        places.push_back({directory, false});
+    return restrict(places, true);
+}
+
+Result<int> restrict_changes(const std::vector<std::string>& directories, const std::string& emptied)
+{
+    std::vector<Beneath> places{{emptied, true}};
+    for (const auto& directory : directories)
+        places.push_back({directory, false});
+    return restrict(places, false);
 }
 
 const Confinement& confinement()

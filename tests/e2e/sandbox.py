@@ -42,7 +42,7 @@ def test_every_process_is_confined_and_status_says_so(stage):
     said = alice.status()["sandbox"]
     check_equal(said["missing"], [], "what does not hold here")
     check_equal((said["node"]["seccomp"], said["guardian"]["seccomp"], said["broker"]["seccomp"]), (True, True, True), "seccomp")
-    check(said["node"]["landlock"] and said["guardian"]["landlock"], "Landlock: %r" % said)
+    check(said["node"]["landlock"] and said["guardian"]["landlock"] and said["broker"]["landlock"], "Landlock: %r" % said)
     check_equal(said["node"]["files"], "data directory", "files")
     check_equal(said["broker"]["may_start_tor"], False, "with a running tor nobody may start a program")
     words = alice.do("status")

@@ -33,6 +33,10 @@ Result<void> filter_system_calls(Role role, pid_t guardian = 0);
 // process that is to start tor. Gives the ABI of Landlock that holds. Unavailable: the kernel has none, and nothing changed.
 Result<int> restrict_files(const std::vector<std::string>& directories);
 
+// Less: everything can be read as before, but files and directories are written, made, renamed and removed only beneath these
+// directories, no program is run, and in `emptied` directories are removed once they are empty. TCP stays.
+Result<int> restrict_changes(const std::vector<std::string>& directories, const std::string& emptied);
+
 // The newest ABI of Landlock here; 0: there is none.
 int landlock_abi();
 

@@ -134,7 +134,8 @@ void try_sockets(const Say& say)
                                       std::tuple("udp", AF_INET, SOCK_DGRAM), std::tuple("raw", AF_INET, SOCK_RAW),
                                       std::tuple("inet6", AF_INET6, SOCK_STREAM), std::tuple("netlink", AF_NETLINK, SOCK_RAW),
                                       std::tuple("packet", AF_PACKET, SOCK_RAW), std::tuple("alg", AF_ALG, SOCK_SEQPACKET),
-                                      std::tuple("vsock", AF_VSOCK, SOCK_STREAM), std::tuple("bluetooth", AF_BLUETOOTH, SOCK_RAW)})
+                                      std::tuple("vsock", AF_VSOCK, SOCK_STREAM), std::tuple("bluetooth", AF_BLUETOOTH, SOCK_RAW),
+                                      std::tuple("x25", AF_X25, SOCK_SEQPACKET)})
         say(std::string("socket ") + name, outcome_of(::socket(family, type, 0)));
 }
 
@@ -193,8 +194,10 @@ bool confined_build()
 
 TEST_CASE("the worker: nothing but its directory and what it is handed")
 {
-    if (!confined_build())
+    if (!confined_build()) {
+        MESSAGE("built for testing without confinement: nothing was seen of it");
         return;
+    }
     Directory directory;
     Listening tor;
     Listening other;
@@ -208,6 +211,7 @@ TEST_CASE("the worker: nothing but its directory and what it is handed")
         say("landlock", confinement().landlock == abi ? "holds" : "no");
         const Confinements all = confinements();
         say("broker", all.broker.seccomp && !all.may_start_tor ? "holds" : "no");
+        say("broker landlock", all.broker.landlock == abi && all.broker.missing.empty() ? "holds" : "no");
         say("guardian seccomp", all.guardian.seccomp ? "holds" : "no");
 
         // What it needs.
@@ -307,6 +311,7 @@ TEST_CASE("the worker: nothing but its directory and what it is handed")
         CHECK_MESSAGE(said[what] == "done", what, ": ", said[what]);
     if (landlock_abi() > 0) {
         CHECK(said["landlock"] == "holds");
+        CHECK(said["broker landlock"] == "holds");
         for (const char* what : {"in a thread", "read elsewhere", "list elsewhere", "write elsewhere", "mkdir elsewhere", "out by dots", "proc"})
             CHECK_MESSAGE(said[what] == "EACCES", what, ": ", said[what]);
         for (const char* what : {"link from elsewhere", "rename out"})
@@ -346,8 +351,10 @@ TEST_CASE("the worker: nothing but its directory and what it is handed")
 
 TEST_CASE("the guardian: no program, no socket, no file")
 {
-    if (!confined_build())
+    if (!confined_build()) {
+        MESSAGE("built for testing without confinement: nothing was seen of it");
         return;
+    }
     Directory directory;
     RunConfig config;
     config.data_directory = directory.path;
@@ -387,8 +394,10 @@ TEST_CASE("the guardian: no program, no socket, no file")
 
 TEST_CASE("the broker's own filters")
 {
-    if (!confined_build())
+    if (!confined_build()) {
+        MESSAGE("built for testing without confinement: nothing was seen of it");
         return;
+    }
     auto alone = in_a_process([](const Say& say) {
         say("filter", filter_system_calls(Role::Broker).ok() ? "holds" : "no");
         try_exec(say);
@@ -400,6 +409,25 @@ TEST_CASE("the broker's own filters")
     CHECK(alone["socket inet"] == "done");
     for (const char* what : {"execve", "execveat", "socket udp", "socket raw", "socket inet6", "socket netlink", "socket packet", "socket alg"})
         CHECK_MESSAGE(alone[what] == "EPERM", what, ": ", alone[what]);
+    if (landlock_abi() > 0) {
+        Directory directory, elsewhere;
+        const std::string top = directory.path.substr(0, directory.path.rfind('/'));
+        auto files = in_a_process([&](const Say& say) {
+            say("holds", restrict_changes({directory.path}, top).ok() ? "done" : "no");
+            say("read", outcome_of(::open("/etc/passwd", O_RDONLY)));
+            say("its file", outcome_of(::open((directory.path + "/file").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600)));
+            say("its file away", outcome_of(::unlink((directory.path + "/file").c_str())));
+            say("write", outcome_of(::open("/etc/passwd", O_WRONLY)));
+            say("make", outcome_of(::open((elsewhere.path + "/file").c_str(), O_WRONLY | O_CREAT, 0600)));
+            say("mkdir", outcome_of(::mkdir((elsewhere.path + "/folder").c_str(), 0700)));
+            try_exec(say);
+            say("directory away", outcome_of(::rmdir(directory.path.c_str())));
+        });
+        for (const char* what : {"holds", "read", "its file", "its file away", "directory away"})
+            CHECK_MESSAGE(files[what] == "done", what, ": ", files[what]);
+        for (const char* what : {"write", "make", "mkdir", "execve"})
+            CHECK_MESSAGE(files[what] == "EACCES", what, ": ", files[what]);
+    }
     // With a tor to start: its programs and families pass, what reaches out does not, in tor neither.
     auto with_tor = in_a_process([](const Say& say) {
         say("filter", filter_system_calls(Role::BrokerWithTor).ok() ? "holds" : "no");
@@ -410,7 +438,8 @@ TEST_CASE("the broker's own filters")
     CHECK(with_tor["filter"] == "holds");
     CHECK(with_tor["program"] == "done");
     CHECK(with_tor["socket inet"] == "done");
-    CHECK(with_tor["socket packet"] == "EPERM");
+    for (const char* what : {"socket packet", "socket x25", "socket alg", "socket vsock"})
+        CHECK_MESSAGE(with_tor[what] == "EPERM", what, ": ", with_tor[what]);
     for (const Outcomes& said : {alone, with_tor})
         for (const char* what : kReachingOut)
             CHECK_MESSAGE((said.at(what) == "EPERM" || said.at(what) == "ENOSYS"), what, ": ", said.at(what));
@@ -418,8 +447,10 @@ TEST_CASE("the broker's own filters")
 
 TEST_CASE("Landlock alone keeps TCP where the kernel can, and says so")
 {
-    if (!confined_build())
+    if (!confined_build()) {
+        MESSAGE("built for testing without confinement: nothing was seen of it");
         return;
+    }
     Directory directory;
     Listening other;
     auto said = in_a_process([&](const Say& say) {
