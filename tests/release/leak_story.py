@@ -224,10 +224,19 @@ def story(trap, top):
         net.stop()
 
 
+MARK = "192.0.2.77"
+
+
+def mark(trap):
+    """A packet that must be in the capture: it was looked at before the story, and still was after it."""
+    subprocess.run(trap.inside("python3", "-c", "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'mark', ('%s', 9))" % MARK), check=True, timeout=30)
+
+
 CANARIES = {
     "a name that is looked up": "import socket\ntry: socket.getaddrinfo('canary.example.org', 80)\nexcept OSError: pass",
     "a connection": "import socket\ns = socket.socket(); s.settimeout(0.3)\ntry: s.connect(('192.0.2.1', 443))\nexcept OSError: pass",
     "a connection over IPv6": "import socket\ns = socket.socket(socket.AF_INET6); s.settimeout(0.3)\ntry: s.connect(('2001:db8::1', 443))\nexcept OSError: pass",
+    "a connection to a neighbour over IPv6": "import socket\ns = socket.socket(socket.AF_INET6); s.settimeout(0.3)\ntry: s.connect(('fd99::77', 443))\nexcept OSError: pass",
     "a datagram on loopback": "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 53))",
 }
 
@@ -241,6 +250,7 @@ def main():
     try:
         time.sleep(2)
         trap.listen("story")
+        mark(trap)
         say("installing the package")
         done = subprocess.run(trap.inside("apt-get", "install", "-y", "--no-install-recommends", deb),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -250,7 +260,11 @@ def main():
             verdict(True, "the whole story")
         except (Failed, OSError, subprocess.SubprocessError) as error:
             verdict(False, "the whole story: %s" % error)
+        mark(trap)
         caught = trap.caught()
+        marks = [line for line in caught if MARK in line]
+        verdict(len(marks) == 2, "the capture saw what was sent before and after the story: %d of 2" % len(marks))
+        caught = [line for line in caught if line not in marks]
         verdict(not caught, "no packet and no name was asked for" if not caught else "%d packets:\n%s" % (len(caught), "\n".join(caught[:20])))
         for name, code in CANARIES.items():
             trap.listen("canary")

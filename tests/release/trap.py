@@ -11,8 +11,10 @@ import subprocess
 import time
 
 NAME_SERVER = "10.99.0.53"
-# The kernel itself, when an interface comes up.
-KERNELS_OWN = re.compile(r"ICMP6, (multicast listener|router solicitation|neighbor solicitation|neighbor advertisement)|HBH ICMP6, multicast listener")
+# The kernel itself, when an interface comes up: also whether somebody else has its address, which it asks from none. A question
+# for a neighbour is somebody's packet.
+KERNELS_OWN = re.compile(r"ICMP6, (multicast listener|router solicitation|neighbor advertisement)|HBH ICMP6, multicast listener|"
+                         r"IP6 :: > \S+ ICMP6, neighbor solicitation")
 
 
 class TrapError(Exception):
@@ -60,9 +62,14 @@ class Trap:
     def caught(self):
         """The lines of every packet that must not have been, in tcpdump's words."""
         time.sleep(1.0)
+        if self.tcpdump.poll() is not None:
+            raise TrapError("tcpdump ended before it was told to: " + self.tcpdump.stderr.read())
         self.tcpdump.send_signal(signal.SIGINT)
-        self.tcpdump.wait(10)
+        said = self.tcpdump.communicate(timeout=10)[1]
         self.tcpdump = None
+        dropped = re.search(r"^(\d+) packets dropped by kernel", said, re.M)
+        if not dropped or dropped.group(1) != "0":
+            raise TrapError("tcpdump has not seen every packet: " + said)
         done = subprocess.run(self.inside("tcpdump", "-nn", "-r", self.file), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
