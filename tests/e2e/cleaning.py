@@ -403,7 +403,7 @@ def test_the_cleaner_knows_nothing_and_lives_and_dies_with_the_node(stage):
     check("It could not be cleaned" in str(said) and "a.jpg" in said, "without a cleaner: %r" % said)
     alice.post("the node goes on", "--to", "me")
     alice.do("lock")
-    wait_until(lambda: alice.json("status").get("locked"), 20, "locked")
+    wait_until(alice.is_locked, 20, "locked")
     locked = cleaners(alice)
     check_equal(memory_holds(locked[0], needles), set(), "secrets in the new one's memory")
     check_equal(unlock(alice)[0], 0, "unlocked")

@@ -257,7 +257,7 @@ def test_lock_and_unlock(stage):
     bob.wait_text("after", 60)
     # By signal, as a hook before a suspend does.
     alice.process.send(signal.SIGUSR1)
-    wait_until(lambda: json.loads(alice.cli("status", "--json")[1] or "{}").get("locked"), 20, "locked by signal")
+    wait_until(alice.is_locked, 20, "locked by signal")
     check_locked(stage, alice, needles)
     alice.stop()  # while locked
     alice.start()
@@ -311,7 +311,7 @@ def test_idleness_locks(stage):
         alice.do("feed")  # she does something
         time.sleep(0.5)
     check_equal(alice.json("status")["locked"], False, "while she does something")
-    wait_until(lambda: alice.json("status")["locked"], 30, "locked by itself")
+    wait_until(alice.is_locked, 30, "locked by itself")
     alice.refused("run", "--lock-after", "soon")
 
 

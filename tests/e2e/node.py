@@ -209,6 +209,11 @@ class Node:
     def status(self):
         return self.json("status")
 
+    def is_locked(self):
+        """False also in the moment between two processes, when nobody answers."""
+        code, out, _ = self.cli("status", "--json")
+        return code == 0 and json.loads(out).get("locked", False)
+
     @property
     def host(self):
         return self.entity[len("http://"):]

@@ -199,7 +199,7 @@ def story(trap, top):
         alice.cli("status", "--check", timeout=120)
         bob.do("catch-up", timeout=60)
         bob.do("lock")
-        wait_until(lambda: bob.json("status").get("locked"), 20, "locked")
+        wait_until(bob.is_locked, 20, "locked")
         bob.do("unlock", "--passphrase-file", "-", stdin=bob.passphrase.encode(), timeout=60)
         say("backup")
         words = os.path.join(person.home, "words")
