@@ -6,7 +6,7 @@ import resource
 import subprocess
 
 import fake_tor
-from harness import check, check_equal, clean_env, wait_until
+from harness import PATIENCE, check, check_equal, clean_env, wait_until
 from node import Node, isolate, limit
 
 VERBS = ["init", "run", "status", "post", "feed", "show", "attachment", "follow", "unfollow", "followers", "following",
@@ -489,4 +489,4 @@ def test_passphrase_from_a_file(stage):
 def test_stop_verb(stage):
     node = stage.node("alice", "none")
     node.do("stop")
-    check_equal(node.process.wait(6), 0, "exit code of the node after `stop`")
+    check_equal(node.process.wait(6 * PATIENCE), 0, "exit code of the node after `stop`")

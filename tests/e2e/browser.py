@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 
-from harness import HOST, RECORD, Failed, check, clean_env, end_recorded, start_time, tail, wait_until
+from harness import HOST, PATIENCE, RECORD, Failed, check, clean_env, end_recorded, start_time, tail, wait_until
 
 DESKTOP, PHONE, NARROW = 1280, 360, 320
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-default-browser-check",
@@ -196,7 +196,7 @@ class Browser:
             while data:
                 data = data[os.write(self._out, data):]
         try:
-            answer = waiting.get(timeout=timeout)
+            answer = waiting.get(timeout=timeout * PATIENCE)
         except queue.Empty:
             raise Failed("chromium: no answer to %s within %g s" % (method, timeout))
         if "error" in answer:

@@ -32,8 +32,14 @@ def check_equal(got, wanted, text):
         raise Failed("%s: expected %r, got %r" % (text, wanted, got))
 
 
+# How many times longer than on a machine of their own the tests wait before they give something up: a slow or busy machine makes
+# nothing wrong.
+PATIENCE = float(os.environ.get("BIVOUAC_TEST_PATIENCE", "3"))
+
+
 def wait_until(predicate, seconds, what, pause=0.05):
-    """The first true value of predicate(); Failed after that many seconds. what may be a function."""
+    """The first true value of predicate(); Failed after that many seconds, times PATIENCE. what may be a function."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         value = predicate()

@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 import tent
 from apps import App
 from browser import DESKTOP, PHONE
-from harness import Failed, check, check_equal, wait_until
+from harness import PATIENCE, Failed, check, check_equal, wait_until
 from node import PASSPHRASE, Node, follow, picture
 from pages_scene import Scene, befriend, query, read_code
 
@@ -64,7 +64,7 @@ def first_run_and_login(stage, width):
     tab.fill("Address or invite link", "").click("To the timeline")
     check_equal(tab.path, "/me", "welcomed")
     tab.must_see("1 wrong passphrase was tried since you last looked.")
-    check(time.monotonic() - begin < 120, "the first steps took less than two minutes")
+    check(time.monotonic() - begin < 120 * PATIENCE, "the first steps took less than two minutes")
     tab.follow(tab.one("p.warning a"))
     check_equal(tab.path, "/me/security", "the logins")
     scene.go("/me").must_not_see("wrong passphrase")

@@ -23,7 +23,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from harness import Failed, end_recorded, private_dir, read_record, remove, same_process, start_time, tail  # noqa: E402
+from harness import PATIENCE, Failed, end_recorded, private_dir, read_record, remove, same_process, start_time, tail  # noqa: E402
 
 MODULES = ["vectors", "bad_input", "follow_approve", "sharing", "searching", "vetting", "invites", "catch_up", "shapes", "apps", "attachments",
            "notifications", "proxying", "reach", "own_reach", "outage", "real_story", "crash", "on_disk", "keys", "entities", "importing", "moving",
@@ -73,6 +73,7 @@ def child(module, name, top, verbose):
 
 def run_one(test, keep, verbose, running):
     module, name, seconds = test
+    seconds *= PATIENCE
     top = private_dir("bvk-")
     output = os.path.join(top, "output")
     begin = time.monotonic()

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from harness import Failed, check, check_equal, wait_until
+from harness import PATIENCE, Failed, check, check_equal, wait_until
 from node import limit
 from private_tor import Control
 
@@ -87,7 +87,7 @@ def test_what_a_process_has_open(stage):
 def test_without_its_broker_a_node_ends(stage):
     alice = stage.node("alice")
     os.kill(alice.broker, signal.SIGKILL)
-    check_equal(alice.process.wait(8), 1, "exit code")
+    check_equal(alice.process.wait(8 * PATIENCE), 1, "exit code")
     check("the process that opens sockets has ended" in alice.log_tail(), alice.log_tail())
 
 
