@@ -60,8 +60,8 @@ std::string filtered_words(const Reply& reply)
 {
     if (reply.code == kFiltered)
         return "510 Command filtered: the filter in front of tor (on Tails: onion-grater) does not know bivouac. The profile that "
-               "tells it, /etc/onion-grater.d/bivouac.yml, is missing or of another version: install the package bivouac again; "
-               "docs/tails.md has the steps. Nothing has to be started anew afterwards";
+               "tells it, /etc/onion-grater.d/bivouac.yml, is missing or was changed. Restart Tails, which installs the package anew, or type "
+               "the command that docs/tails.md has for it; the node notices by itself";
     return std::to_string(reply.code) + " " + reply.words();
 }
 

@@ -95,7 +95,7 @@ def test_a_missing_profile_is_told_and_mended(stage):
     def problem():
         return alice.status()["tor"].get("problem", "")
     said = wait_until(lambda: "510" in problem() and problem(), 20, "the words: %r" % problem())
-    for word in ("510 Command filtered", "/etc/onion-grater.d/bivouac.yml", "install", "docs/tails.md"):
+    for word in ("510 Command filtered", "/etc/onion-grater.d/bivouac.yml", "missing or was changed", "Restart Tails", "docs/tails.md"):
         check(word in said, "%r in %r" % (word, said))
     check(word in alice.do("status"), "in `status`")
     behind.install()

@@ -145,6 +145,34 @@ def earlier(deb):
     return "/tmp/bivouac-earlier.deb"
 
 
+def put_back(deb):
+    """What docs/tails.md says to type when the filter's profile is gone or changed; `--reinstall` alone leaves both as they are."""
+    with open(os.path.join(TOP, "docs", "tails.md")) as file:
+        found = re.findall(r"`sudo (apt install --reinstall [^`]* bivouac)`", file.read())
+    check_equal(len(set(found)), 1, "one command in docs/tails.md: %s" % found)
+    command = found[0].split()[:-1] + ["-y", deb]
+    path = "/etc/onion-grater.d/bivouac.yml"
+    with open(path) as file:
+        shipped = file.read()
+
+    def read():
+        if os.path.exists(path):
+            with open(path) as file:
+                return file.read()
+    for broken in (None, shipped.replace("onions/current", "onions/none"), ""):
+        if broken is None:
+            os.remove(path)
+        else:
+            with open(path, "w") as file:
+                file.write(broken)
+        apt("install", "--reinstall", deb)
+        check_equal(read(), broken, "what the options are for")
+        output(command)
+        check_equal(read(), shipped, "it is back")
+        profiles = [n for n in os.listdir("/etc/onion-grater.d") if n.endswith(".yml")]
+        check_equal(profiles, ["bivouac.yml"], "and nothing beside it that the filter reads")
+
+
 def released_data():
     """Data of every released version in the home of a person, opened by the installed program."""
     if not os.path.exists("/home/maria"):
@@ -213,6 +241,7 @@ def main():
     entity = step("the machine's node: made, started by what the unit runs, unlocked, used, stopped", machines_node)
     step("upgrade to this version", lambda: apt("install", deb))
     step("every file is there, with its mode", whole, deb)
+    step("a profile for the filter of Tails that is missing or changed is put back by the documented command", put_back, deb)
     step("sizes", sizes, deb)
     step("all hardening is in the program", hardened)
     step("after the upgrade the machine's node opens, the same", lambda: check_equal(run_unit(), entity, "its address"))

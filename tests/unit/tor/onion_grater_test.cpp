@@ -164,7 +164,7 @@ TEST_CASE("a profile that is missing: the words stay, and a connection after it 
     REQUIRE(run_until(loop, [&] { return port.connections() >= 3; }, 20'000));
     REQUIRE(problems.size() == 1);
     const std::string words = *problems.begin();
-    for (const char* word : {"510 Command filtered", "/etc/onion-grater.d/bivouac.yml", "docs/tails.md"})
+    for (const char* word : {"510 Command filtered", "/etc/onion-grater.d/bivouac.yml", "Restart Tails", "docs/tails.md"})
         CHECK_MESSAGE(words.find(word) != std::string::npos, words);
     port.set([](auto& b) { b.filtered.clear(); });
     REQUIRE(run_until(loop, [&] { return control->is_published(address); }, 20'000));
