@@ -194,8 +194,15 @@ def no_unit_and_no_node(data):
 
 def her_manager():
     output(["useradd", "--create-home", USER])
-    uid = pwd.getpwnam(USER).pw_uid
-    output(["systemctl", "start", "user@%d.service" % uid])
+    # The root has no PAM module of systemd's, which on a desktop tells the manager where its directory is.
+    os.makedirs("/etc/systemd/system/user@.service.d")
+    with open("/etc/systemd/system/user@.service.d/trial.conf", "w") as file:
+        file.write("[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n")
+    output(["systemctl", "daemon-reload"])
+    unit = "user@%d.service" % pwd.getpwnam(USER).pw_uid
+    output(["systemctl", "start", unit], code=None)
+    check_equal(output(["systemctl", "is-active", unit], code=None).strip(), "active",
+                output(["journalctl", "-u", unit, "-u", unit.replace("user@", "user-runtime-dir@"), "-n", "30", "--no-pager"], code=None))
     wait_until(lambda: hers("systemctl", "--user", "is-system-running", code=None).strip() in ("running", "degraded"), 30, "her manager")
 
 
