@@ -424,7 +424,7 @@ def test_start_explains_a_filtered_control_port(top):
         rounds = world.read("slept").split("\n").count("1")
         check(rounds <= 20, "%d rounds of waiting for what does not come" % rounds)
         said = world.read("errors")
-        for words in ("510 Command filtered", "/etc/onion-grater.d/bivouac.yml", "Restart Tails", REMEDY):
+        for words in ("510 Command filtered", "/etc/onion-grater.d/bivouac.yml", "Restart Tails", REMEDY, "stop the node, and start it again"):
             check(words in said, "%r in %r" % (words, said))
         check_equal(world.read("opened"), "", "no browser for pages that nobody can reach")
         # The node runs, and the list leads to the same words.
