@@ -63,6 +63,7 @@ class Tails:
         self.net = self.grater = self.tor = self.bob = None
 
     def prepare(self, deb):
+        self.deb = deb
         output(["ip", "link", "set", "lo", "up"])
         output(["useradd", "--create-home", USER])
         output(["useradd", "--create-home", "somebody"])
@@ -146,7 +147,7 @@ class Tails:
         status = self.status()
         check(status["published"], "published: %s" % status)
         check_equal(status["tor"]["mode"], "control", "by the system's tor")
-        check(self.read("opened").startswith(status["entity"] + "/"), "Tor Browser was started with the onion's link: " + self.read("opened"))
+        wait_until(lambda: self.read("opened").startswith(status["entity"] + "/"), 10, lambda: "Tor Browser was started with the onion's link: " + self.read("opened"))
         check_equal(self.grater.refused, [], "the filter refused nothing: our profile has all that the node says")
         processes = output(["ps", "-o", "args=", "-u", USER])
         check("tor -" not in processes and "/tor" not in processes, "no second tor: " + processes)
@@ -204,6 +205,33 @@ class Tails:
             if os.path.exists("/etc/onion-grater.d/other.yml"):
                 os.remove("/etc/onion-grater.d/other.yml")
 
+    def mended_as_told(self):
+        """The menu's own words for what to do, done: with the profile gone, and with one that somebody changed."""
+        path = "/etc/onion-grater.d/bivouac.yml"
+        with open(path) as file:
+            whole = file.read()
+        command = starter.REMEDY.split()[1:-1] + [self.deb]  # no sudo here, and no repository
+        for text in (None, whole.replace("MaxStreams=64", "MaxStreams=32").replace("GETINFO", "GETNOTHING")):
+            os.remove(path)
+            if text is not None:
+                check(text != whole, "a profile that is changed")
+                with open(path, "w") as file:
+                    file.write(text)
+            self.menu("=" + WORDS, code=1)
+            check(starter.REMEDY in self.read("errors"), "what to do is told: " + self.read("errors"))
+            opened = self.read("opened")
+            output(command, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+            with open(path) as file:
+                check_equal(file.read(), whole, "the profile")
+            check_equal([n for n in os.listdir("/etc/onion-grater.d") if n.endswith(".yml")], ["bivouac.yml"], "and no second one")
+            # As told, too: the program that runs is of the file that apt has replaced, and the filter does not know that one.
+            self.menu("=Stop the node")
+            self.menu("=" + WORDS)
+            check(self.status()["published"], "published")
+            wait_until(lambda: len(self.read("opened")) > len(opened), 10, "opened")
+            self.menu("=Stop the node")
+            os.remove(os.path.join(self.fakes, "errors"))
+
     def again(self):
         self.menu("=" + WORDS)
         check(self.status()["published"], "published")
@@ -252,6 +280,7 @@ def main():
         step("the pages come over the onion", tails.visit)
         step("tor restarts and the filter hides it: the onion comes back", tails.tor_restarts)
         step("510 Command filtered is explained", tails.profile_is_missing)
+        step("what the menu says about it helps", tails.mended_as_told)
         step("started again from the menu, stopped from it", tails.again)
         step("the profile has nothing that is not used", tails.all_of_the_profile_is_used)
         if results.failed:
