@@ -61,7 +61,7 @@ std::string filtered_words(const Reply& reply)
     if (reply.code == kFiltered)
         return "510 Command filtered: the filter in front of tor (on Tails: onion-grater) does not know bivouac. The profile that "
                "tells it, /etc/onion-grater.d/bivouac.yml, is missing or was changed. Restart Tails, which installs the package anew, or type "
-               "the command that docs/tails.md has for it; the node notices by itself";
+               "the command that docs/tails.md has for it, then stop the node and start it";
     return std::to_string(reply.code) + " " + reply.words();
 }
 
