@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cli.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 namespace bivouac::cli {
 
@@ -69,10 +72,17 @@ std::string words_for_readers(const Json& permissions, bool own, const Json& gro
 {
     std::string out;
     auto add = [&out](const std::string& whom) { out += (out.empty() ? "" : ", ") + whom; };
+    // Stored by their ids, which are random: for people the followers come first, then groups by their names.
+    std::vector<std::string> names;
     for (const auto& group : permissions.value("groups", Json::array())) {
         const std::string name = groups.value(group.value("post", std::string()), std::string());
-        add(name.empty() ? "a group that is gone" : name == "followers" ? name : "group:" + printable(name));
+        names.push_back(name.empty() ? "a group that is gone" : name == "followers" ? name : "group:" + printable(name));
     }
+    std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+        return std::pair(a != "followers", a) < std::pair(b != "followers", b);
+    });
+    for (const auto& name : names)
+        add(name);
     for (const auto& entity : permissions.value("entities", Json::array()))
         add(printable(entity.get<std::string>()));
     return out.empty() ? (own ? "nobody but you" : "some") : out;
