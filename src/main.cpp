@@ -10,6 +10,7 @@
 #include <bivouac/app/entities.h>
 
 #include "cli/cli.h"
+#include "cli/ids.h"
 #include "cli/local_client.h"
 #ifdef BIVOUAC_CONFORMANCE
 #include "conformance/conformance.h"
@@ -68,7 +69,7 @@ int main(int argc, char** argv)
     cli::add_conformance_server(app, context);
 #endif
     try {
-        app.parse(argc, argv);
+        cli::parse_with_ids(app, std::vector<std::string>(argv + 1, argv + argc));
     } catch (const CLI::ParseError& error) {
         // Help and version are no mistakes; everything else is wrong usage.
         return app.exit(error) == 0 ? 0 : 2;

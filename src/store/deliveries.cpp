@@ -188,16 +188,17 @@ Result<bool> wake_peer(WriteTx& tx, int64_t owner, std::string_view peer)
     return tx.changes() > 0;
 }
 
-Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author,
-                                               std::string_view post_id)
+Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                                               int64_t now_ms)
 {
     std::vector<std::string> out;
     auto select = tx.prepare(R"(
         SELECT DISTINCT n.entity FROM posts p JOIN names a ON a.id = p.author JOIN versions v ON v.post = p.id
         JOIN deliveries d ON d.version = v.id JOIN names n ON n.id = d.peer
+        LEFT JOIN relationships r ON r.owner = d.owner AND r.peer = d.peer
         WHERE p.owner = :owner AND a.entity = :author AND p.public_id = :post
-          AND (d.state = 'delivered' OR (d.state = 'waiting' AND d.tries > 0)))");
-    select.bind(":owner", owner).bind(":author", author).bind(":post", post_id);
+          AND (d.state = 'delivered' OR (d.state = 'waiting' AND (d.tries > 0 OR r.next_try_at <= :now))))");
+    select.bind(":owner", owner).bind(":author", author).bind(":post", post_id).bind(":now", now_ms);
     while (TRY(select.step()))
         out.push_back(select.text(0));
     return out;

@@ -228,7 +228,7 @@ Result<std::optional<Post>> delete_own(store::WriteTx& tx, const Self& self, std
     if (!post)
         return fail(ErrorKind::NotFound, "there is no such post");
     const std::string base = TRY(parse_type(post->type)).base;
-    auto peers = TRY(store::recipients_of(tx, self.id, self.entity, post_id));
+    auto peers = TRY(store::recipients_of(tx, self.id, self.entity, post_id, tx.now_ms()));
     TRY(store::delete_post(tx, self.id, self.entity, post_id, version_id));
     if (TRY(store::find_version(tx, self.id, self.entity, post_id, "")) == 0)
         TRY(undo(tx, self, *post, base));

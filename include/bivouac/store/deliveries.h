@@ -60,9 +60,10 @@ Result<void> set_peer_wait(WriteTx& tx, int64_t owner, std::string_view peer, in
 Result<void> wake_all(WriteTx& tx);
 Result<bool> wake_peer(WriteTx& tx, int64_t owner, std::string_view peer);
 
-// Who has, or is about to get, any version of that post.
-Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author,
-                                               std::string_view post_id);
+// Who has, or is about to get, any version of that post. It may be on its way to whoever is due now: nobody writes down that an
+// attempt begins, only how it ends.
+Result<std::vector<std::string>> recipients_of(ReadTx& tx, int64_t owner, std::string_view author, std::string_view post_id,
+                                               int64_t now_ms);
 
 // The ledger: what became of each version for each of its recipients. Empty members do not filter.
 struct LedgerFilter {

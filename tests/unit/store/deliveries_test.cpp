@@ -126,6 +126,22 @@ TEST_CASE("a deleted version is no longer on its way")
     CHECK_FALSE(outbox.first(kBob));
 }
 
+TEST_CASE("a post may be on its way to whoever is due: she is told when it is deleted")
+{
+    Outbox outbox;
+    outbox.enqueue(kBob);
+    auto told = [&] {
+        return *outbox.store->read([&](ReadTx& tx) { return recipients_of(tx, outbox.owner, "http://self.onion", "p1", outbox.clock.now); });
+    };
+    CHECK(told() == std::vector<std::string>{kBob});
+    outbox.write([&](WriteTx& tx) { return set_peer_wait(tx, outbox.owner, kBob, 1, outbox.clock.now + 1000, "away"); });
+    CHECK(told().empty());
+    outbox.write([&](WriteTx& tx) { return count_delivery_try(tx, outbox.first(kBob)->id, "no answer"); });
+    CHECK(told() == std::vector<std::string>{kBob});
+    outbox.write([&](WriteTx& tx) { return end_delivery(tx, outbox.first(kBob)->id, "refused", "no"); });
+    CHECK(told().empty());
+}
+
 TEST_CASE("fetches wait by themselves and do not hold up the peer")
 {
     Outbox outbox;
