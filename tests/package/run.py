@@ -404,6 +404,9 @@ def test_versions_and_lists_agree(top):
     needed = {item.strip().split(" ")[0] for item in field.split(",")}
     needed -= {"debhelper-compat", "dh-apparmor", "dh-sequence-installsysusers", "po-debconf"}
     listed = set(re.search(r'build_packages="([^"]*)"', read("packaging", "deps.sh")).group(1).split())
+    runs = set(re.search(r'run_packages="([^"]*)"', read("packaging", "deps.sh")).group(1).split())
+    check("tor <!nocheck>" in field and needed & runs == {"tor"}, "what it runs is there for its unit tests, and for them alone")
+    needed -= runs
     check(needed <= listed, "in debian/control and not in deps.sh: %s" % sorted(needed - listed))
     check(listed - {"g++", "ninja-build"} <= needed, "in deps.sh and not in debian/control: %s" % sorted(listed - needed))
 
