@@ -173,6 +173,24 @@ void destroy_keys(const DataPaths& paths, Panicked& out)
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// Others remove and write there at the same time: a tor of the node's own, which is just ending. Nothing is left of that.
+std::uintmax_t remove_whole(const fs::path& path, std::error_code& failed)
+{
+    static constexpr int kTurns = 50;
+    static constexpr auto kPause = std::chrono::milliseconds(20);
+    std::uintmax_t removed = 0;
+    for (int turn = 0; turn < kTurns; ++turn) {
+        failed.clear();
+        const auto some = fs::remove_all(path, failed);
+        if (!failed)
+            return removed + some;
+        if (failed != std::errc::no_such_file_or_directory && failed != std::errc::directory_not_empty)
+            return removed;
+        std::this_thread::sleep_for(kPause);
+    }
+    return removed;
+}
+
 void remove_files(const std::string& directory, Panicked& out)
 {
     std::error_code error;
@@ -180,7 +198,7 @@ void remove_files(const std::string& directory, Panicked& out)
     for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
         if (is_ours(it->path().filename().string()))
             mine.push_back(it->path());
-    if (error)
+    if (error && error != std::errc::no_such_file_or_directory)
         out.left.push_back(directory + ": " + error.message());
     // The keys before the rest, should this be cut short.
     std::stable_partition(mine.begin(), mine.end(), [](const fs::path& path) {
@@ -188,7 +206,7 @@ void remove_files(const std::string& directory, Panicked& out)
     });
     for (const auto& path : mine) {
         std::error_code failed;
-        const auto removed = fs::remove_all(path, failed);
+        const auto removed = remove_whole(path, failed);
         if (failed)
             out.left.push_back(path.string() + ": " + failed.message());
         else
