@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What an app writes on one server arrives on others as it should: groups, new versions, deletions."""
 import json
+import threading
 import time
 
 import tent
+from failures import peer
 from harness import check, check_equal, wait_until
 from node import follow, limit
 
 STATUS = "https://tent.io/types/status/v0#"
 META = "https://tent.io/types/meta/v0#"
+SUBSCRIPTION = "https://tent.io/types/subscription/v0#"
 GROUP = "https://tent.io/types/group/v0#"
 MEMBER = "https://tent.io/types/group-member/v0#"
 QUIET = 3.0  # on the fake Tor a delivery takes a fraction of a second: after this much it will not come
@@ -146,3 +149,31 @@ def test_replies_that_arrive_are_listed_under_the_post(stage):
                    lambda: "the %s shows under the post: %r" % (kind, alice.json("show", alice.entity, first["id"])))
         check("%s %s %s" % (words, alice.entity, first["id"]) in alice.do("show", alice.entity, first["id"]), "in words: " + words)
     check_equal(len(alice.json("show", alice.entity, first["id"])["about_it"]), 4, "all that is about it")
+
+
+@limit(60)
+def test_a_deletion_follows_a_post_that_is_on_its_way(stage):
+    """The other server has the post in its hands and has not answered yet when it is deleted."""
+    alice, bob = stage.node("alice"), peer(stage, "bob")
+    app = AnApp(alice)
+    bob.relate(alice.entity)
+    wish = bob.publish(SUBSCRIPTION + "all", {"type": "all"}, mentions=[{"entity": alice.entity}])
+    check_equal(bob.deliver(alice.entity, wish).status, 200, "bob asks to follow")
+    alice.wait_follower(bob.entity, "pending")
+    alice.do("followers", "approve", bob.entity)
+    first = alice.post("the first one")
+    bob.wait_received(lambda p: p["id"] == first["id"], 40)
+    wait_until(lambda: alice.outbox_waiting() == 0, 20, "nothing is on its way")
+    there, answer = threading.Event(), threading.Event()
+
+    def hold(asked):
+        there.set()
+        answer.wait(60)
+    bob.faults["notify"] = hold
+    post = app.post(STATUS, {"text": "said too early"}, permissions={"public": True})
+    check(there.wait(40), "the post is with bob's server")
+    check_equal(app.ask("DELETE", app.where(alice.entity, post["id"])).status, 200, "deleted meanwhile")
+    answer.set()
+    wait_until(lambda: (alice.entity, post["id"]) in bob.deleted, 20, "the deletion arrives")
+    check((alice.entity, post["id"]) not in bob.posts, "nothing is left of it at bob's")
+    check_equal(bob.problems, [], "what his server found wrong")
