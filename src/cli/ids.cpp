@@ -8,8 +8,6 @@ namespace bivouac::cli {
 
 namespace {
 
-// Stands before a word from here to the option that takes it; no word of a person begins with it.
-constexpr char kMark = '\x01';
 constexpr size_t kIdSize = 22;  // 16 bytes in base64url
 
 bool is_id(const std::string& word)
@@ -31,12 +29,16 @@ void each_option(CLI::App& app, const std::function<void(CLI::Option&)>& act)
 
 void parse_with_ids(CLI::App& app, const std::vector<std::string>& words)
 {
+    // Stands before an id from here to the option that takes it: what stands in no word of this command line.
+    std::string mark = "\x01";
+    while (std::any_of(words.begin(), words.end(), [&mark](const std::string& word) { return word.find(mark) != std::string::npos; }))
+        mark += '\x01';
     std::set<std::string> names;
-    each_option(app, [&names](CLI::Option& option) {
+    each_option(app, [&names, &mark](CLI::Option& option) {
         for (const auto& name : option.get_lnames())
             names.insert("--" + name);
         if (option.get_expected_max() > 0)
-            option.transform([](std::string value) { return !value.empty() && value.front() == kMark ? value.substr(1) : value; });
+            option.transform([mark](std::string value) { return value.starts_with(mark) ? value.substr(mark.size()) : value; });
     });
     std::vector<std::string> reversed;
     bool only_words = false;
@@ -44,7 +46,7 @@ void parse_with_ids(CLI::App& app, const std::vector<std::string>& words)
         only_words = only_words || word == "--";
         // A mistyped option has two hyphens, and seldom this length.
         const bool id = !only_words && is_id(word) && (!word.starts_with("--") || (word.size() == kIdSize && names.count(word) == 0));
-        reversed.push_back(id ? kMark + word : word);
+        reversed.push_back(id ? mark + word : word);
     }
     std::reverse(reversed.begin(), reversed.end());
     app.parse(std::move(reversed));

@@ -51,3 +51,15 @@ TEST_CASE("options stay options, and mistyped ones mistakes")
     CHECK_THROWS_AS(Verbs({"show", "http://a.onion", "id", "-x"}), CLI::ParseError);
     CHECK_THROWS_AS(Verbs({"show", "http://a.onion", "id", "--jsn"}), CLI::ParseError);
 }
+
+TEST_CASE("other words arrive as they were typed")
+{
+    const std::string id = "-BcdefghijklmnopqrstuA";
+    for (const std::string word : {"\x01", "\x01\x7f", "\x01\x01x", "\x01-bcdefgh", " \x01", ""}) {
+        Verbs verbs({"show", "http://a.onion", id, "--reply-to", word, word, id, "--", word});
+        CHECK(verbs.id == id);
+        CHECK(verbs.reply == word);
+        CHECK(verbs.more == std::vector<std::string>{word, id, word});
+        CHECK(Verbs({"show", "http://a.onion", id, "--reply-to=" + word + "."}).reply == word + ".");
+    }
+}
