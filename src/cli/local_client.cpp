@@ -4,11 +4,13 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <bivouac/app/config.h>
 #include <bivouac/app/node.h>
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/files.h>
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -29,6 +31,10 @@ Speaker& speaker()
     static Speaker one;
     return one;
 }
+
+// While a node starts, and between the two processes of one that is locked or unlocked, nobody listens.
+constexpr std::chrono::milliseconds kBetweenProcesses(1500);
+constexpr std::chrono::milliseconds kAgain(50);
 
 struct CurlDone {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -142,6 +148,7 @@ public:
         request.directory_->fd = ::open(data_directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (request.directory_->fd < 0)
             return fail(ErrorKind::NotFound, "there is no node in " + data_directory + "; make one with: bivouac init");
+        request.only_asks_ = method == "GET";
         request.handle_.reset(curl_easy_init());
         CURL* handle = request.handle_.get();
         if (ready != CURLE_OK || !handle)
@@ -218,6 +225,10 @@ public:
         curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
         curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer);
         CURLcode code = curl_easy_perform(handle);
+        for (auto left = kBetweenProcesses; may_repeat(code, answer) && left.count() > 0 && one_may_come(); left -= kAgain) {
+            std::this_thread::sleep_for(kAgain);
+            code = curl_easy_perform(handle);
+        }
         somebody_listens_ = code != CURLE_COULDNT_CONNECT;
         if (!somebody_listens_)
             return fail(ErrorKind::NotFound, "no node is running on this data directory; start it with: bivouac run");
@@ -239,6 +250,21 @@ public:
     bool somebody_listens() const { return somebody_listens_; }
 
 private:
+    // Nothing was sent where nobody listened; what only asks may be asked twice, should its node end over it.
+    bool may_repeat(CURLcode code, const Answer& answer) const
+    {
+        const bool ended = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+        return code == CURLE_COULDNT_CONNECT || (only_asks_ && ended && answer.body.empty() && !answer.sink);
+    }
+
+    // A node that starts has the lock before it listens; one that is being locked leaves its socket to the process that follows it.
+    bool one_may_come() const
+    {
+        const auto paths = app::DataPaths::in("/proc/self/fd/" + std::to_string(directory_->fd));
+        return FileLock::is_held(paths.lock) || ::access(paths.socket.c_str(), F_OK) == 0;
+    }
+
+    bool only_asks_ = false;
     bool somebody_listens_ = true;
     std::unique_ptr<Directory> directory_;
     std::unique_ptr<CURL, CurlDone> handle_;

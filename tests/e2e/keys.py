@@ -264,6 +264,29 @@ def test_lock_and_unlock(stage):
     check_equal(alice.json("status")["locked"], False, "a new start asks for the passphrase as ever")
 
 
+@limit(240)
+def test_calls_between_two_processes(stage):
+    """Locking and unlocking replace the process that answers; who calls in between waits for the next instead of hearing that there is none."""
+    alice = stage.node("alice", "none", start=False)
+    key_tool(alice, "cheap")
+    alice.start()
+    words = file_of(stage, alice.passphrase)
+    for turn in range(12):
+        wanted = turn % 2 == 0
+        if turn % 4 == 0:
+            alice.process.send(signal.SIGUSR1)
+        else:
+            subprocess.Popen([alice.program, "lock" if wanted else "unlock", "--data", alice.data] + ([] if wanted else ["--passphrase-file", words]),
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=alice.env)
+        # Each of these must be answered; Failed otherwise.
+        wait_until(lambda: alice.status()["locked"] == wanted, 30, "turn %d: locked is %s" % (turn, wanted), 0.001)
+    alice.process.send(signal.SIGKILL)
+    wait_until(lambda: "no node is running" in alice.cli("status")[2], 30, "a dead node is called so")
+    begin = time.monotonic()
+    alice.refused("status")
+    check(time.monotonic() - begin < 2 * PATIENCE, "soon")
+
+
 @limit(120)
 def test_a_hanging_node_is_locked_too(stage):
     alice = stage.node("alice")

@@ -26,6 +26,8 @@ Result<void> ensure_private_directory(const std::string& path);
 class FileLock {
 public:
     static Result<FileLock> acquire(const std::string& path);
+    // Whether somebody has it now. Makes no file, and takes nothing for longer than a moment.
+    static bool is_held(const std::string& path);
     FileLock(FileLock&& other) noexcept;
     FileLock& operator=(FileLock&&) = delete;
     ~FileLock();

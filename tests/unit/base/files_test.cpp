@@ -69,6 +69,10 @@ TEST_CASE("a lock is exclusive and goes with its object")
         auto first = FileLock::acquire(path);
         REQUIRE(first.ok());
         CHECK(FileLock::acquire(path).error().kind == ErrorKind::Conflict);
+        CHECK(FileLock::is_held(path));
     }
+    CHECK(!FileLock::is_held(path));
     CHECK(FileLock::acquire(path).ok());
+    CHECK(!FileLock::is_held(folder.path + "/another"));
+    CHECK(!file_exists(folder.path + "/another"));
 }

@@ -56,10 +56,14 @@ TEST_CASE("other words arrive as they were typed")
 {
     const std::string id = "-BcdefghijklmnopqrstuA";
     for (const std::string word : {"\x01", "\x01\x7f", "\x01\x01x", "\x01-bcdefgh", " \x01", ""}) {
-        Verbs verbs({"show", "http://a.onion", id, "--reply-to", word, word, id, "--", word});
+        CAPTURE(word);
+        Verbs verbs({"show", "http://a.onion", id, "--reply-to", word, word, id});
         CHECK(verbs.id == id);
         CHECK(verbs.reply == word);
-        CHECK(verbs.more == std::vector<std::string>{word, id, word});
+        CHECK(verbs.more == std::vector<std::string>{word, id});
+        Verbs after({"show", "--json", "--", "http://a.onion", word, word, id});
+        CHECK(after.id == word);
+        CHECK(after.more == std::vector<std::string>{word, id});
         CHECK(Verbs({"show", "http://a.onion", id, "--reply-to=" + word + "."}).reply == word + ".");
     }
 }
