@@ -3,6 +3,7 @@
 
 #include <bivouac/app/config.h>
 #include <bivouac/base/bytes.h>
+#include <bivouac/base/integers.h>
 #include <bivouac/base/sealed_stream.h>
 #include <bivouac/model/json.h>
 #include <bivouac/store/entities.h>
@@ -48,28 +49,14 @@ Error system_error(const std::string& path, int number)
     return fail(number == ENOENT ? ErrorKind::NotFound : ErrorKind::Unavailable, path + ": " + std::strerror(number));
 }
 
-void put_u32(std::string& out, uint32_t value)
-{
-    for (int shift = 0; shift < 32; shift += 8)
-        out.push_back(static_cast<char>((value >> shift) & 255u));
-}
-
-uint32_t get_u32(std::string_view bytes)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < 4; ++i)
-        value |= static_cast<uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-    return value;
-}
-
 std::string make_head(const BackupSecret& secret, store::PassphraseCost cost)
 {
     std::string head(kMagic);
     head.push_back(static_cast<char>(kVersion));
     head.push_back(secret.key.empty() ? kByPassphrase : kByKeyFile);
     head.append(6, '\0');
-    put_u32(head, cost.passes);
-    put_u32(head, cost.memory_kib);
+    put_little32(head, cost.passes);
+    put_little32(head, cost.memory_kib);
     return head + system_random().bytes(crypto_pwhash_SALTBYTES);
 }
 
@@ -82,7 +69,7 @@ Result<Secret> sealing_key(const std::string& head, const BackupSecret& secret)
                            reinterpret_cast<const unsigned char*>(salt.data()), salt.size());
         return key;
     }
-    const uint32_t passes = get_u32(std::string_view(head).substr(16)), kib = get_u32(std::string_view(head).substr(20));
+    const uint32_t passes = little32(head, 16), kib = little32(head, 20);
     constexpr uint32_t kMostPasses = 64, kMostKib = 4u << 20;
     if (passes < 1 || passes > kMostPasses || kib < 8 || kib > kMostKib)
         return fail(ErrorKind::Invalid, "it was altered");
@@ -128,7 +115,7 @@ Result<Opened> open_backup(int fd, const BackupSecret& secret)
 
     // Four bytes of length, the facts as JSON, the data key, the file salt; then the database.
     std::string text = TRY(out.reader.read());
-    const size_t length = text.size() < 4 ? kMostFacts + 1 : get_u32(text);
+    const size_t length = text.size() < 4 ? kMostFacts + 1 : little32(text, 0);
     if (length > kMostFacts || text.size() < 4 + length + 48)
         return fail(ErrorKind::Invalid, "it was altered");
     auto facts = parse_json(std::string_view(text).substr(4, length));
@@ -244,7 +231,7 @@ Result<BackupFacts> seal_database(const std::string& path, const store::DataKeys
         SealedWriter writer = TRY(SealedWriter::begin(out.fd, key, head));
         const std::string text = Json({{"entity", facts.entity}, {"made_at", facts.made_at}, {"bytes", facts.bytes}}).dump();
         std::string first;
-        put_u32(first, static_cast<uint32_t>(text.size()));
+        put_little32(first, static_cast<uint32_t>(text.size()));
         first += text + std::string(keys.key.view()) + keys.file_salt;
         TRY(writer.write(first));
         wipe(first);

@@ -105,7 +105,7 @@ Result<void> check_status(const Post& draft)
 {
     if (TRY(parse_type(draft.type)).base != type::kStatusBase)
         return {};
-    Json content = draft.content.empty() ? Json::object() : Json::parse(draft.content);
+    const Json content = content_of(draft);
     std::string text = TRY(string_member(content, "text"));
     if (text.empty() && draft.attachments.empty())
         return fail(ErrorKind::Invalid, "there is nothing to post: the text is empty");

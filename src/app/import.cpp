@@ -36,18 +36,6 @@ constexpr size_t kBytesAtOnce = 1u << 20;
 constexpr size_t kProblemsTold = 10;
 constexpr int kNewestFormat = 1;
 
-Json content_of(const Post& post)
-{
-    Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
-    return content.is_object() ? content : Json::object();
-}
-
-std::string text_of(const Json& object, const char* name)
-{
-    auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 int64_t time_of(const Json& object, const char* name)
 {
     auto found = object.find(name);
@@ -134,8 +122,8 @@ struct Import::Impl {
         const int64_t format = time_of(*json, "format");
         if (format > kNewestFormat)
             return fail(ErrorKind::Invalid, "it was made by a newer version of bivouac; install that version to import it");
-        facts.entity = text_of(*json, "entity");
-        followers_group = text_of(*json, "followers_group");
+        facts.entity = text_in(*json, "entity");
+        followers_group = text_in(*json, "followers_group");
         if (format < 1 || !is_entity_url(facts.entity) || (!followers_group.empty() && !is_valid_post_id(followers_group)))
             return fail(ErrorKind::Invalid, "export.json cannot be read");
         facts.same_entity = self.current(facts.entity) == self.entity;
@@ -173,7 +161,7 @@ struct Import::Impl {
             return Fate::LeftOut;
         }
         if (has_schema(post.type))
-            TRY(validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content), MetaOf::Others));
+            TRY(validate_content(post, MetaOf::Others));
         if (self.current(facts.entity) != self.entity)
             store::rename_in(post, facts.entity, self.entity);
         tent::bring_up_to_date(self, post);
@@ -194,7 +182,7 @@ struct Import::Impl {
 
     Result<void> subscription(store::WriteTx& tx, const Post& post)
     {
-        const std::string selector = text_of(content_of(post), "type");
+        const std::string selector = text_in(content_of(post), "type");
         const std::string target = post.mentions.empty() ? std::string() : post.mention_entity(post.mentions[0]);
         if (selector.empty() || target.empty() || (post.entity != self.entity && target != self.entity))
             return {};
@@ -301,7 +289,7 @@ struct Import::Impl {
         const Json json = TRY(parse_json(line));
         if (!json.is_object())
             return fail(ErrorKind::Invalid, "a relationship that cannot be read");
-        const std::string peer = self.current(text_of(json, "entity"));
+        const std::string peer = self.current(text_in(json, "entity"));
         if (!tent::peer_host(peer) || peer == self.entity)
             return fail(ErrorKind::Invalid, "a relationship with an address that is none");
         if (auto known = TRY(store::find_relationship(tx, self.id, peer));
@@ -312,13 +300,13 @@ struct Import::Impl {
         store::Relationship r;
         r.owner = self.id;
         r.peer = peer;
-        const std::string follower = text_of(json, "follower"), following = text_of(json, "following");
+        const std::string follower = text_in(json, "follower"), following = text_in(json, "following");
         for (const char* state : {"approved", "denied", "blocked", "removed"})
             if (follower == state)
                 r.follower = follower;
         r.follower_since = time_of(json, "follower_since");
         r.verified_at = time_of(json, "verified_at");
-        r.note = text_of(json, "note").substr(0, limits::kNoteBytes);
+        r.note = text_in(json, "note").substr(0, limits::kNoteBytes);
         const bool followed = following == "approved" || following == "requested" || following == "connecting";
         if (facts.same_entity && followed) {
             // The keys are new from the next contact on, and with them she hears of our wish again.

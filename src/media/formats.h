@@ -2,6 +2,7 @@
 // One function a format: takes out what does not belong to the picture. Bytes in, bytes out.
 #pragma once
 
+#include <bivouac/base/integers.h>
 #include <bivouac/media/clean.h>
 
 #include <string>
@@ -37,36 +38,5 @@ Exif read_exif(std::string_view tiff);
 std::string minimal_exif(int orientation);
 // What is lost when this is replaced by the minimal one.
 uint32_t removed_with(std::string_view tiff);
-
-inline uint32_t byte_at(std::string_view bytes, size_t at)
-{
-    return static_cast<unsigned char>(bytes[at]);
-}
-inline uint32_t big16(std::string_view bytes, size_t at)
-{
-    return byte_at(bytes, at) << 8 | byte_at(bytes, at + 1);
-}
-inline uint32_t big32(std::string_view bytes, size_t at)
-{
-    return big16(bytes, at) << 16 | big16(bytes, at + 2);
-}
-inline uint32_t little16(std::string_view bytes, size_t at)
-{
-    return byte_at(bytes, at) | byte_at(bytes, at + 1) << 8;
-}
-inline uint32_t little32(std::string_view bytes, size_t at)
-{
-    return little16(bytes, at) | little16(bytes, at + 2) << 16;
-}
-inline void put_big32(std::string& out, uint32_t value)
-{
-    for (int shift = 24; shift >= 0; shift -= 8)
-        out += static_cast<char>(value >> shift & 255);
-}
-inline void put_little32(std::string& out, uint32_t value)
-{
-    for (int shift = 0; shift < 32; shift += 8)
-        out += static_cast<char>(value >> shift & 255);
-}
 
 }  // namespace bivouac::media

@@ -110,4 +110,10 @@ Result<std::string> string_member(const Json& object, const char* name)
     return it->get<std::string>();
 }
 
+std::string text_in(const Json& object, const char* name)
+{
+    auto it = object.find(name);
+    return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
 }  // namespace bivouac

@@ -36,6 +36,11 @@ bool is_bookkeeping(std::string_view base)
     return false;
 }
 
+std::string_view base_of(const Post& post)
+{
+    return std::string_view(post.type).substr(0, post.type.find('#'));
+}
+
 bool type_matches(std::string_view selector, std::string_view type)
 {
     if (selector == kAllTypes)

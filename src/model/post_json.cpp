@@ -275,6 +275,14 @@ Json permissions_to_json(const Permissions& permissions, bool owner)
 
 }  // namespace
 
+Json content_of(const Post& post)
+{
+    if (post.content.empty())
+        return Json::object();
+    Json content = Json::parse(post.content, nullptr, false);
+    return content.is_object() ? content : Json::object();
+}
+
 bool is_entity_url(std::string_view url)
 {
     if (url.size() > limits::kEntityLength)

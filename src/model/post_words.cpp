@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/model/json.h>
 #include <bivouac/model/markdown.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/post_words.h>
 #include <bivouac/model/protocol.h>
 
@@ -10,31 +11,7 @@ namespace bivouac {
 
 namespace {
 
-constexpr std::string_view kEssay = "https://tent.io/types/essay/v0";
-constexpr std::string_view kPhoto = "https://tent.io/types/photo/v0";
-constexpr std::string_view kRepost = "https://tent.io/types/repost/v0";
-constexpr std::string_view kFavorite = "https://tent.io/types/favorite/v0";
-constexpr std::string_view kTag = "https://tent.io/types/tag/v0";
 constexpr int kDeepest = 32;
-
-std::string_view base_of(const Post& post)
-{
-    return std::string_view(post.type).substr(0, post.type.find('#'));
-}
-
-Json content_of(const Post& post)
-{
-    if (post.content.empty())
-        return Json::object();
-    Json content = Json::parse(post.content, nullptr, false);
-    return content.is_object() ? content : Json::object();
-}
-
-std::string text_in(const Json& content, const char* name)
-{
-    auto it = content.find(name);
-    return it != content.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 void add(std::string& out, std::string_view text)
 {
@@ -123,16 +100,16 @@ std::string words_of_post(const Post& post)
 {
     const auto base = base_of(post);
     std::string out;
-    if (is_bookkeeping(base) || base == kRepost || base == kFavorite)
+    if (is_bookkeeping(base) || base == type::kRepostBase || base == type::kFavoriteBase)
         return out;
     const Json content = content_of(post);
     if (base == type::kStatusBase) {
         add(out, markdown::to_plain_text(markdown::parse(text_in(content, "text"))));
-    } else if (base == kEssay) {
+    } else if (base == type::kEssayBase) {
         add(out, text_in(content, "title"));
         add(out, text_of_html(text_in(content, "excerpt")));
         add(out, text_of_html(text_in(content, "body")));
-    } else if (base == kPhoto) {
+    } else if (base == type::kPhotoBase) {
         add(out, text_in(content, "caption"));
     } else {
         add_strings(out, content, 0);
@@ -148,7 +125,7 @@ std::vector<std::string> tags_of_post(const Post& post)
     const auto base = base_of(post);
     if (base == type::kStatusBase)
         collect_tags(markdown::parse(text_in(content_of(post), "text")), out);
-    else if (base == kTag)
+    else if (base == type::kTagBase)
         if (std::string name = text_in(content_of(post), "name"); !name.empty())
             out.emplace_back(cut(name, 200));
     return out;

@@ -465,6 +465,11 @@ Result<void> validate_content(const std::string& type, const Json& content, Meta
     return {};
 }
 
+Result<void> validate_content(const Post& post, MetaOf meta)
+{
+    return validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content, nullptr, false), meta);
+}
+
 Json schema_diff(const std::vector<SchemaProblem>& problems)
 {
     Json out = Json::array();

@@ -145,7 +145,7 @@ Post draft_of(const Letter& letter)
         Json content = {{"body", markdown::render(text, mentions)}};
         if (!letter.title.empty())
             content["title"] = letter.title;
-        draft.type = std::string(kEssayBase) + "#";
+        draft.type = std::string(type::kEssayBase) + "#";
         draft.content = content.dump();
     } else {
         draft.type = answering ? type::kStatusReply : type::kStatus;
@@ -291,7 +291,7 @@ net::HttpResponse compose_page(Visit& visit, const Letter& letter, bool preview,
         shown.attachments.clear();
         page.m("<section class=\"preview\" aria-label=\"").t("Preview").m("\">\n<h2>").t("Preview").m("</h2>\n");
         page.m("<div class=\"post\">\n");
-        if (base_of(shown) == kEssayBase)
+        if (base_of(shown) == type::kEssayBase)
             page.m("<p class=\"kind\">").t("Longer than a short post: it becomes an essay.").m("</p>\n");
         std::vector<markdown::Mention> named(answering ? 1 : 0);
         for (const auto& mention : draft.mentions)
@@ -377,13 +377,13 @@ net::HttpResponse edit(Visit& visit)
     const std::string id = visit.posting() ? std::string(visit.form.get("post")) : visit.param("post");
     auto found = visit.store().read([&](store::ReadTx& tx) -> Result<Post> {
         auto post = TRY(store::load_post(tx, visit.self().id, visit.self().entity, id, "", kOwnerSees));
-        if (!post || (base_of(*post) != type::kStatusBase && base_of(*post) != kEssayBase))
+        if (!post || (base_of(*post) != type::kStatusBase && base_of(*post) != type::kEssayBase))
             return fail(ErrorKind::NotFound, "");
         return std::move(*post);
     });
     if (!found.ok())
         return error_page(visit, found.error());
-    const bool is_essay = base_of(*found) == kEssayBase;
+    const bool is_essay = base_of(*found) == type::kEssayBase;
     Json content = Json::parse(found->content, nullptr, false);
     std::string text = is_essay ? text_of_html(content.value("body", "")) : content.value("text", "");
     std::string title = is_essay ? content.value("title", "") : "";

@@ -38,7 +38,7 @@ std::set<std::string> people_of(const tent::Self& self, const Post& post)
 bool is_letter(const Post& post)
 {
     const auto base = base_of(post);
-    return !is_bookkeeping(base) && base != kFavoriteBase && base != kRepostBase;
+    return !is_bookkeeping(base) && base != type::kFavoriteBase && base != type::kRepostBase;
 }
 
 // The latest of what was written to us and by us, newest first.

@@ -2,6 +2,7 @@
 #include "post_view.h"
 
 #include <bivouac/base/bytes.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/store/post_lists.h>
 #include <bivouac/store/posts.h>
@@ -16,20 +17,6 @@ constexpr size_t kShownAttachments = 50;
 constexpr size_t kShownReaders = 500;
 constexpr size_t kEssayOnCard = 1200;
 constexpr size_t kUnknownBytes = 2000;
-
-Json content_of(const Post& post)
-{
-    if (post.content.empty())
-        return Json::object();
-    Json content = Json::parse(post.content, nullptr, false);
-    return content.is_object() ? content : Json::object();
-}
-
-std::string text_in(const Json& content, const char* name)
-{
-    auto it = content.find(name);
-    return it != content.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 // The text of a status. Most are stored as {"text":"..."} with nothing to decode, which needs no parser.
 std::string status_text(const Post& post)
@@ -59,7 +46,7 @@ std::pair<std::string, std::string> subject_of(const Post& post)
 bool is_about_another(const Post& post)
 {
     const auto base = base_of(post);
-    return base == kRepostBase || base == kFavoriteBase;
+    return base == type::kRepostBase || base == type::kFavoriteBase;
 }
 
 std::string post_query(const std::string& entity, const std::string& id)
@@ -164,10 +151,10 @@ void show_content(Page& page, const Post& post, const Around& around, Reader rea
     if (is_about_another(post)) {
         const auto subject = subject_of(post);
         if (subject == around.shown_above) {
-            page.m("<p class=\"kind\">").t(base == kRepostBase ? T("passed this on") : T("marked this as a favorite")).m("</p>\n");
+            page.m("<p class=\"kind\">").t(base == type::kRepostBase ? T("passed this on") : T("marked this as a favorite")).m("</p>\n");
             return;
         }
-        page.m("<p class=\"kind\">").t(base == kRepostBase ? T("passed this on:") : T("marked this as a favorite:")).m("</p>\n");
+        page.m("<p class=\"kind\">").t(base == type::kRepostBase ? T("passed this on:") : T("marked this as a favorite:")).m("</p>\n");
         if (auto other = around.others.find(subject); other != around.others.end()) {
             page.m("<blockquote class=\"quoted\">\n<p>");
             show_author(page, other->second.entity, around, reader);
@@ -187,7 +174,7 @@ void show_content(Page& page, const Post& post, const Around& around, Reader rea
         return show_attachments(page, post, reader);
     }
     const Json content = content_of(post);
-    if (base == kEssayBase) {
+    if (base == type::kEssayBase) {
         if (std::string title = text_in(content, "title"); !title.empty())
             page.m("<p class=\"title\" dir=\"auto\">").x(title).m("</p>\n");
         std::string text = text_of_html(text_in(content, "body"));
@@ -199,7 +186,7 @@ void show_content(Page& page, const Post& post, const Around& around, Reader rea
         } else {
             show_lines(page, text);
         }
-    } else if (base == kPhotoBase) {
+    } else if (base == type::kPhotoBase) {
         if (std::string caption = text_in(content, "caption"); !caption.empty())
             show_lines(page, caption);
     } else {
@@ -264,7 +251,7 @@ void show_deeds(Page& page, const Post& post, const Around& around)
     show_count(page, reactions.favorites);
     page.m("</li>\n");
     if (post.entity == page.visit().self().entity) {
-        if (base_of(post) == type::kStatusBase || base_of(post) == kEssayBase)
+        if (base_of(post) == type::kStatusBase || base_of(post) == type::kEssayBase)
             page.m("<li><a href=\"/me/edit?post=").url(post.id).m("\">").t("Change").m("</a></li>\n");
         page.m("<li><a href=\"/me/delete?post=").url(post.id).m("\">").t("Delete").m("</a></li>\n");
         page.m("<li><a href=\"/me/deliveries?post=").url(post.id).m("\">").t("Deliveries").m("</a></li>\n");
@@ -274,11 +261,6 @@ void show_deeds(Page& page, const Post& post, const Around& around)
 
 }  // namespace
 
-std::string_view base_of(const Post& post)
-{
-    return std::string_view(post.type).substr(0, post.type.find('#'));
-}
-
 std::string plain_text_of(const Post& post, size_t most)
 {
     const auto base = base_of(post);
@@ -286,11 +268,22 @@ std::string plain_text_of(const Post& post, size_t most)
         return std::string(cut(markdown::to_plain_text(markdown::parse(status_text(post))), most));
     const Json content = content_of(post);
     std::string text;
-    if (base == kEssayBase)
+    if (base == type::kEssayBase)
         text = text_in(content, "title") + "\n" + text_of_html(text_in(content, "body"));
-    else if (base == kPhotoBase)
+    else if (base == type::kPhotoBase)
         text = text_in(content, "caption");
     return std::string(cut(text, most));
+}
+
+Result<FeedQuery> stream_query(const Visit& visit)
+{
+    FeedQuery asked = TRY(parse_feed_query(visit.query));
+    FeedQuery out;
+    out.before = asked.before;
+    out.since = asked.since;
+    out.until = asked.until;
+    out.for_person = true;
+    return out;
 }
 
 const char* plain_image_type(std::string_view content_type)

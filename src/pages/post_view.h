@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <bivouac/model/feed_query.h>
 #include <bivouac/model/post.h>
 #include <bivouac/model/post_list.h>
 #include <bivouac/model/post_words.h>
@@ -42,16 +43,13 @@ void show_pieces(Page& page, const std::vector<store::Piece>& pieces);
 Result<void> load_readers(store::ReadTx& tx, const tent::Self& self, const tent::Readers& readers, Around& around);
 void show_readers(Page& page, const tent::Readers& readers, const Around& around);
 
+// The cursors of a feed, and nothing else of the query: the rest is ours to say.
+Result<FeedQuery> stream_query(const Visit& visit);
+
 // The words of a post, for lists, search results and feeds. At most `most` bytes, cut at a character.
 std::string plain_text_of(const Post& post, size_t most);
 // What an image is by its bytes' beginning: "image/png" and the like; null for everything that is not one of four plain
 // formats, which a browser only gets as a download.
 const char* plain_image_type(std::string_view content_type);
-
-std::string_view base_of(const Post& post);
-inline constexpr std::string_view kRepostBase = "https://tent.io/types/repost/v0";
-inline constexpr std::string_view kFavoriteBase = "https://tent.io/types/favorite/v0";
-inline constexpr std::string_view kEssayBase = "https://tent.io/types/essay/v0";
-inline constexpr std::string_view kPhotoBase = "https://tent.io/types/photo/v0";
 
 }  // namespace bivouac::pages

@@ -29,18 +29,6 @@ struct Stream {
     int64_t failures = 0;
 };
 
-// The cursors of a feed, and nothing else of the query: the rest is ours to say.
-Result<FeedQuery> stream_query(const Visit& visit)
-{
-    FeedQuery asked = TRY(parse_feed_query(visit.query));
-    FeedQuery out;
-    out.before = asked.before;
-    out.since = asked.since;
-    out.until = asked.until;
-    out.for_person = true;
-    return out;
-}
-
 void show_pager(Page& page, Html::Markup path, const FeedQuery& query, const FeedEnds& ends)
 {
     FeedQuery bare = query;
@@ -179,7 +167,7 @@ net::HttpResponse thread(Visit& visit)
         constexpr size_t kAbove = 20;
         for (const Post* one = &*out.post; out.above.size() < kAbove;) {
             const Mention* answered = nullptr;
-            if (base_of(*one) != kRepostBase && base_of(*one) != kFavoriteBase)
+            if (base_of(*one) != type::kRepostBase && base_of(*one) != type::kFavoriteBase)
                 for (const auto& mention : one->mentions)
                     if (!mention.post.empty()) {
                         answered = &mention;
@@ -327,7 +315,7 @@ net::HttpResponse react(Visit& visit)
         auto gone = visit.store().write([&](store::WriteTx& tx) -> Result<bool> {
             tx.after_commit([&shared = visit.shared] { shared.hooks.posted(); });
             auto post = TRY(store::load_post(tx, visit.self().id, visit.self().entity, mine, "", kOwnerSees));
-            if (!post || (base_of(*post) != kRepostBase && base_of(*post) != kFavoriteBase))
+            if (!post || (base_of(*post) != type::kRepostBase && base_of(*post) != type::kFavoriteBase))
                 return fail(ErrorKind::NotFound, "");
             TRY(tent::delete_own(tx, visit.self(), mine, ""));
             return true;
@@ -349,7 +337,7 @@ net::HttpResponse react(Visit& visit)
             return fail(ErrorKind::Forbidden, std::string(visit.tr(T("This post is not public; it is not yours to pass on."))));
         // Section 9: one ref and one mention, the type of the post in the fragment, no content.
         Post draft;
-        draft.type = std::string(what == "repost" ? kRepostBase : kFavoriteBase) + "#" + std::string(base_of(*post));
+        draft.type = std::string(what == "repost" ? type::kRepostBase : type::kFavoriteBase) + "#" + std::string(base_of(*post));
         if (what == "favorite")
             draft.content = "{}";
         Ref ref;

@@ -51,12 +51,7 @@ Result<Seen> public_posts(Visit& visit, const FeedQuery& query)
 
 Result<FeedQuery> public_query(const Visit& visit)
 {
-    FeedQuery asked = TRY(parse_feed_query(visit.query));
-    FeedQuery out;
-    out.before = asked.before;
-    out.since = asked.since;
-    out.until = asked.until;
-    out.for_person = true;
+    FeedQuery out = TRY(stream_query(visit));
     out.sort = FeedQuery::Sort::PublishedAt;
     out.entities.push_back(visit.self().entity);
     return out;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/base/integers.h>
 #include <bivouac/store/key_file.h>
 
 #include <algorithm>
@@ -38,20 +39,6 @@ const unsigned char* data_of(std::string_view text)
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-void put_u32(std::string& out, uint32_t value)
-{
-    for (int shift = 0; shift < 32; shift += 8)
-        out.push_back(static_cast<char>((value >> shift) & 255u));
-}
-
-uint32_t get_u32(std::string_view bytes)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < 4; ++i)
-        value |= static_cast<uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-    return value;
-}
-
 std::string generic_hash(std::string_view bytes, std::string_view key = {})
 {
     std::string out(32, '\0');
@@ -85,8 +72,8 @@ std::string slot_context(std::string_view header, size_t index, PassphraseCost c
 {
     std::string out(header);
     out.push_back(static_cast<char>(index));
-    put_u32(out, cost.passes);
-    put_u32(out, cost.memory_kib);
+    put_little32(out, cost.passes);
+    put_little32(out, cost.memory_kib);
     return out;
 }
 
@@ -103,8 +90,8 @@ std::string seal_slot(std::string_view header, size_t index, PassphraseCost cost
                                                payload.data(), payload.size(), data_of(context),
                                                context.size(), nullptr, data_of(nonce), key.data());
     std::string slot;
-    put_u32(slot, cost.passes);
-    put_u32(slot, cost.memory_kib);
+    put_little32(slot, cost.passes);
+    put_little32(slot, cost.memory_kib);
     return slot + nonce + box;
 }
 
@@ -216,8 +203,8 @@ std::string new_header(std::string_view salt)
 std::string unused_slot(PassphraseCost cost, Random& random)
 {
     std::string slot;
-    put_u32(slot, cost.passes);
-    put_u32(slot, cost.memory_kib);
+    put_little32(slot, cost.passes);
+    put_little32(slot, cost.memory_kib);
     return slot + random.bytes(kSlotBytes - 8);
 }
 
@@ -245,7 +232,7 @@ Result<Parts> take_apart(std::string_view file, const Secret& passphrase)
     for (size_t index = 0; index < kKeySlots; ++index) {
         std::string_view slot = file.substr(kHeaderBytes + index * kSlotBytes, kSlotBytes);
         parts.slots.emplace_back(slot);
-        PassphraseCost cost{get_u32(slot), get_u32(slot.substr(4))};
+        PassphraseCost cost{little32(slot, 0), little32(slot, 4)};
         if (cost.passes < 1 || cost.passes > kMostPasses || cost.memory_kib < 8 || cost.memory_kib > kMostMemoryKib)
             return fail(ErrorKind::Invalid, altered);
         if (found)

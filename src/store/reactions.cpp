@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bivouac/model/protocol.h>
 #include <bivouac/store/reactions.h>
 
 namespace bivouac::store {
@@ -20,11 +21,11 @@ Result<Reactions> count_reactions(ReadTx& tx, int64_t owner, std::string_view en
     Reactions out;
     while (TRY(select.step())) {
         const std::string base = select.text(0);
-        if (base == "https://tent.io/types/repost/v0") {
+        if (base == type::kRepostBase) {
             ++out.reposts;
             if (select.integer(1) != 0)
                 out.my_repost = select.text(2);
-        } else if (base == "https://tent.io/types/favorite/v0") {
+        } else if (base == type::kFavoriteBase) {
             ++out.favorites;
             if (select.integer(1) != 0)
                 out.my_favorite = select.text(2);

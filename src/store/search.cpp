@@ -2,6 +2,7 @@
 #include <bivouac/model/post_json.h>
 #include <bivouac/model/post_list.h>
 #include <bivouac/model/post_words.h>
+#include <bivouac/model/protocol.h>
 #include <bivouac/store/post_lists.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/store/relationships.h>
@@ -120,7 +121,7 @@ Result<std::vector<std::string>> tags_of(WriteTx& tx, int64_t owner, const Post&
 {
     auto tags = tags_of_post(post);
     for (const auto& mention : post.mentions) {
-        if (mention.post.empty() || !mention.type.starts_with("https://tent.io/types/tag/v0") || tags.size() >= kTagsOfPost)
+        if (mention.post.empty() || !mention.type.starts_with(type::kTagBase) || tags.size() >= kTagsOfPost)
             continue;
         const int64_t version = TRY(find_version(tx, owner, post.mention_entity(mention), mention.post, ""));
         if (version == 0)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What an app says about itself, checked beyond its schema (Tent 0.3, sections 6.1 and 6.5).
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/tent/apps.h>
@@ -102,11 +103,10 @@ Grant grant_in(const Json& content)
     return grant;
 }
 
-Result<Json> content_of(const Post& post)
+Result<Json> valid_content(const Post& post)
 {
-    Json content = post.content.empty() ? Json() : Json::parse(post.content, nullptr, false);
-    TRY(validate_content(post.type, content));
-    return content;
+    TRY(validate_content(post));
+    return content_of(post);
 }
 
 }  // namespace
@@ -172,7 +172,7 @@ Result<void> check_grant(const Grant& grant)
 
 Result<AppContent> app_content(const Post& app)
 {
-    Json content = TRY(content_of(app));
+    Json content = TRY(valid_content(app));
     AppContent out;
     out.name = TRY(string_member(content, "name"));
     out.description = TRY(string_member(content, "description"));
@@ -195,7 +195,7 @@ Result<AppContent> app_content(const Post& app)
 
 Result<Grant> grant_of(const Post& app_auth)
 {
-    Grant grant = grant_in(TRY(content_of(app_auth)));
+    Grant grant = grant_in(TRY(valid_content(app_auth)));
     TRY(check_grant(grant));
     return grant;
 }

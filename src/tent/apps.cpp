@@ -2,6 +2,7 @@
 #include <bivouac/base/bytes.h>
 #include <bivouac/base/clock.h>
 #include <bivouac/model/json.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/store/attachments.h>
@@ -261,8 +262,7 @@ Result<void> follow_app_auth(store::WriteTx& tx, const Self& self, const Post& a
 
 Result<void> follow_credentials(store::WriteTx& tx, const Self& self, const Post& credentials)
 {
-    Json content = Json::parse(credentials.content, nullptr, false);
-    return store::set_hawk_key(tx, self.id, credentials.id, TRY(string_member(content, "hawk_key")));
+    return store::set_hawk_key(tx, self.id, credentials.id, TRY(string_member(content_of(credentials), "hawk_key")));
 }
 
 Result<void> app_auth_is_gone(store::WriteTx& tx, const Self& self, const std::string& id)
@@ -431,9 +431,8 @@ Result<Post> put_credentials(store::WriteTx& tx, const Self& self, Post draft)
         return fail(ErrorKind::Forbidden, "the other side of a relationship would not learn of a new key");
     if (draft.type != current->type)
         return fail(ErrorKind::Invalid, "the type of a post stays what it is");
-    Json content = draft.content.empty() ? Json() : Json::parse(draft.content, nullptr, false);
-    TRY(validate_content(draft.type, content));
-    std::string key = TRY(string_member(content, "hawk_key"));
+    TRY(validate_content(draft));
+    std::string key = TRY(string_member(content_of(draft), "hawk_key"));
     bool printable = std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7f; });
     if (key.size() < 32 || key.size() > 256 || !printable)
         return fail(ErrorKind::Invalid, "/content/hawk_key must be 32 to 256 printable characters");

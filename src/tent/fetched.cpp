@@ -29,7 +29,7 @@ Result<Post> read_fetched(const Json& json, const std::string& entity, const std
             return fail(ErrorKind::Invalid, "an attachment without its digest");
     TRY(parse_type(out.type));
     if (has_schema(out.type))
-        TRY(validate_content(out.type, out.content.empty() ? Json() : Json::parse(out.content), MetaOf::Others));
+        TRY(validate_content(out, MetaOf::Others));
     // It did not arrive, it was read: an old post must not turn up among the new ones.
     out.received_at = std::min(out.published_at, now_ms);
     out.version.received_at = std::min(out.version.published_at, now_ms);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/bytes.h>
 #include <bivouac/model/json.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/store/posts.h>
 #include <bivouac/tent/groups.h>
@@ -22,7 +23,7 @@ constexpr size_t kNameBytes = 100;
 
 std::string name_of(const Post& group)
 {
-    Json content = Json::parse(group.content.empty() ? "{}" : group.content, nullptr, false);
+    Json content = content_of(group);
     auto name = string_member(content, "name");
     return name.ok() ? *name : std::string();
 }
@@ -65,7 +66,7 @@ Result<void> check_groups(store::ReadTx& tx, const Self& self, const Post& post)
 
 Result<void> member_stored(store::WriteTx& tx, const Self& self, const Post& post)
 {
-    Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
+    Json content = content_of(post);
     const std::string member = self.current(TRY(string_member(content, "entity")));
     std::string group;
     for (const auto& mention : post.mentions)

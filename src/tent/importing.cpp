@@ -16,11 +16,6 @@ namespace bivouac::tent {
 
 namespace {
 
-Json content_of(const Post& post)
-{
-    return post.content.empty() ? Json::object() : Json::parse(post.content);
-}
-
 Result<store::Relationship> relationship_with(store::ReadTx& tx, const Self& self, const std::string& peer)
 {
     if (auto known = TRY(store::find_relationship(tx, self.id, peer)))
@@ -170,8 +165,7 @@ Result<Post> import_version(store::WriteTx& tx, const Self& self, Post post)
 {
     const std::string base = TRY(parse_type(post.type)).base;
     const bool ours = post.entity == self.entity;
-    TRY(validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content),
-                         ours ? MetaOf::Ourselves : MetaOf::Others));
+    TRY(validate_content(post, ours ? MetaOf::Ourselves : MetaOf::Others));
     if (ours && base == type::kMetaBase &&
         (post.id != kMetaPostId || content_of(post).value("entity", "") != self.entity))
         return fail(ErrorKind::Invalid, "the meta post of this entity has the id meta and names this entity");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/bytes.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/store/posts.h>
@@ -78,7 +79,7 @@ Result<void> change_door(store::WriteTx& tx, const Self& self, store::Door door)
         return {};
     }
     Post bare = *full;
-    Json content = Json::parse(full->content, nullptr, false);
+    Json content = content_of(*full);
     content["profile"] = Json::object();
     bare.content = content.dump();
     bare.attachments.clear();
@@ -93,7 +94,7 @@ Result<void> change_profile(store::WriteTx& tx, const Self& self, const Json& pr
     if (!now)
         return fail(ErrorKind::Internal, "the meta post is gone");
     Post next = *now;
-    Json content = Json::parse(now->content, nullptr, false);
+    Json content = content_of(*now);
     content["profile"] = Json::object();
     for (const auto& [name, value] : profile.items())
         if (value.is_string() && !value.get_ref<const std::string&>().empty())

@@ -24,11 +24,6 @@ constexpr int64_t kSuccessionMs = int64_t(400) * 24 * 3'600'000;
 // As many as a version's message has room for. Who missed more moves than that asks to follow again.
 constexpr size_t kMostSteps = 9;
 
-Json content_of(const Post& post)
-{
-    return Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
-}
-
 // Every URL that begins with one address begins with the other.
 void replace_base(Json& json, const std::string& from, const std::string& to)
 {
@@ -130,9 +125,7 @@ Result<std::string> move_self(store::WriteTx& tx, const Self& self, const Secret
 Result<bool> follow_move(store::WriteTx& tx, const Self& self, const Post& meta, const std::string& from)
 {
     const Json content = content_of(meta);
-    const std::string to = content.is_object() && content.contains("entity") && content["entity"].is_string()
-                               ? content["entity"].get<std::string>()
-                               : std::string();
+    const std::string to = text_in(content, "entity");
     if (to.empty() || to == from || to == self.entity || from == self.entity)
         return false;
     const auto way = way_from(meta, from, to, tx.now_ms());
@@ -164,8 +157,8 @@ Result<bool> follow_move(store::WriteTx& tx, const Self& self, const Post& meta,
 Result<bool> follow_moves(store::WriteTx& tx, const Self& self, const Post& meta)
 {
     const Json content = content_of(meta);
-    auto previous = content.is_object() ? content.find("previous_entities") : content.end();
-    if (!content.is_object() || previous == content.end() || !previous->is_array())
+    auto previous = content.find("previous_entities");
+    if (previous == content.end() || !previous->is_array())
         return false;
     bool moved = false;
     for (const auto& one : *previous) {

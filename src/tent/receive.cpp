@@ -87,7 +87,7 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
 {
     if (!mentions_us(self, post))
         return {};
-    Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
+    Json content = content_of(post);
     std::string selector = TRY(string_member(content, "type"));
     if (selector.empty())
         return fail(ErrorKind::Invalid, "Invalid Attributes: /content/type is required");
@@ -121,7 +121,7 @@ Result<void> on_subscription(store::WriteTx& tx, const Self& self, const Post& p
 
 Result<void> on_meta(store::WriteTx& tx, const Self& self, const Post& post, store::Relationship& peer)
 {
-    Json content = Json::parse(post.content.empty() ? "{}" : post.content, nullptr, false);
+    Json content = content_of(post);
     if (content.value("entity", Json()) != post.entity) {
         // Section 1.6: signed by the keys of the relationship, as everything here, and by both addresses.
         auto moved = follow_move(tx, self, post, post.entity);
@@ -199,7 +199,7 @@ Result<Received> receive(store::WriteTx& tx, const Self& self, const std::string
     post.permissions.entities.clear();
     post.permissions.groups.clear();
     if (has_schema(post.type))
-        TRY(validate_content(post.type, post.content.empty() ? Json() : Json::parse(post.content), MetaOf::Others));
+        TRY(validate_content(post, MetaOf::Others));
     for (const auto& a : post.attachments)
         if (a.digest.empty())
             return fail(ErrorKind::Invalid, "Invalid Attributes: an attachment needs a digest");

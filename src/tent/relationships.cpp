@@ -47,7 +47,7 @@ Post draft_for(const std::string& peer, const char* type)
 
 Result<std::string> selector_of(const Post& subscription)
 {
-    Json content = Json::parse(subscription.content.empty() ? "{}" : subscription.content, nullptr, false);
+    Json content = content_of(subscription);
     std::string selector = TRY(string_member(content, "type"));
     if (selector.empty())
         return fail(ErrorKind::Invalid, "Invalid Attributes: /content/type is required");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/base/bytes.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/tent/succession.h>
 #include <bivouac/tor/onion_address.h>
 
@@ -92,9 +93,9 @@ bool holds(const Succession& s, int64_t now_ms)
 
 bool lists(const Post& meta, const std::string& entity)
 {
-    const Json content = Json::parse(meta.content.empty() ? "{}" : meta.content, nullptr, false);
-    auto previous = content.is_object() ? content.find("previous_entities") : content.end();
-    return content.is_object() && previous != content.end() && previous->is_array() &&
+    const Json content = content_of(meta);
+    auto previous = content.find("previous_entities");
+    return previous != content.end() && previous->is_array() &&
            std::find(previous->begin(), previous->end(), Json(entity)) != previous->end();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <bivouac/model/json.h>
+#include <bivouac/model/post_json.h>
 #include <bivouac/model/protocol.h>
 #include <bivouac/model/schemas.h>
 #include <bivouac/store/attachments.h>
@@ -32,11 +33,6 @@ Error forbidden()
     return fail(ErrorKind::Forbidden, "not permitted to this app");
 }
 
-Json content_of(const Post& post)
-{
-    return post.content.empty() ? Json() : Json::parse(post.content);
-}
-
 // Only import may set these; a delivery or an edited post that is sent back holds them (section 4.3).
 void drop_read_only(Post& draft, const Principal& who)
 {
@@ -56,7 +52,7 @@ void drop_read_only(Post& draft, const Principal& who)
 Result<void> check_draft(store::ReadTx& tx, const Self& self, const Post& draft)
 {
     if (has_schema(draft.type))
-        TRY(validate_content(draft.type, content_of(draft)));
+        TRY(validate_content(draft));
     return check_groups(tx, self, draft);
 }
 

@@ -19,5 +19,7 @@ Result<Json> parse_json(std::string_view text);
 
 // A string member, or "" when absent or null; Invalid when it is something else.
 Result<std::string> string_member(const Json& object, const char* name);
+// The same where it is no mistake to be something else: "" then, too.
+std::string text_in(const Json& object, const char* name);
 
 }  // namespace bivouac

@@ -91,6 +91,9 @@ struct TypeUri {
 };
 Result<TypeUri> parse_type(std::string_view text);
 
+// The base of a post's type as it stands there, without any check.
+std::string_view base_of(const Post& post);
+
 // Does a selector (a base, a base with fragment, or "all") cover the type?
 bool type_matches(std::string_view selector, std::string_view type);
 

@@ -35,6 +35,9 @@ Json post_to_json(const Post& post, const Audience& audience);
 Json envelope_to_json(const Post& post, const Audience& audience);  // the same without its content
 std::string write_post(const Post& post, const Audience& audience);
 
+// The content of a post as an object, an empty one where it has none.
+Json content_of(const Post& post);
+
 // An entity URL: http or https, a host, no query, no fragment, within limits.
 bool is_entity_url(std::string_view text);
 

@@ -9,6 +9,7 @@
 
 #include <bivouac/base/result.h>
 #include <bivouac/model/json.h>
+#include <bivouac/model/post.h>
 
 namespace bivouac {
 
@@ -33,6 +34,7 @@ std::vector<SchemaProblem> schema_problems(std::string_view type, const Json& co
 
 // Invalid with the first problem in words: "Invalid Attributes: /content/extra is not a member of a status post".
 Result<void> validate_content(const std::string& type, const Json& content, MetaOf meta = MetaOf::Ourselves);
+Result<void> validate_content(const Post& post, MetaOf meta = MetaOf::Ourselves);
 Error schema_error(std::string_view type, const std::vector<SchemaProblem>& problems);  // there is at least one
 
 // The `diff` of an error body: [{"op":"remove","path":"/content/extra"}].
