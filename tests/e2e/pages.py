@@ -268,8 +268,8 @@ def people(stage, width):
         tab.must_see(phrase)
 
     def of(node, words, css="button"):
-        """The button of hers among those on the page."""
-        for article in tab.all("article.person, main"):
+        """The button of hers: in the article about her, or on the page that is hers alone."""
+        for article in tab.all("article.person") or tab.all("main"):
             if node.entity in tab.outer(article):
                 for button in tab.all(css, article):
                     if words in tab.outer(button):

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <bivouac/model/post_json.h>
+#include <bivouac/model/schemas.h>
 
 using namespace bivouac;
 
@@ -146,4 +147,23 @@ TEST_CASE("a type has a host in front of its fragment (section 2.4)")
         CHECK_MESSAGE(parse_type(good).ok(), good);
     for (const char* bad : {"", "https://", "https://#", "http://#x", "https:#//x", "x", "ftp://x", "https://x y#"})
         CHECK_FALSE_MESSAGE(parse_type(bad).ok(), bad);
+}
+
+TEST_CASE("the content as an object, the base of a type")
+{
+    Post post;
+    post.type = "https://tent.io/types/status/v0#reply";
+    CHECK(base_of(post) == "https://tent.io/types/status/v0");
+    CHECK(content_of(post) == Json::object());
+    CHECK_FALSE(validate_content(post).ok());  // a status without a text
+    post.content = R"({"text":"Hi","n":1})";
+    CHECK(content_of(post)["n"] == 1);
+    CHECK(text_in(content_of(post), "text") == "Hi");
+    CHECK(text_in(content_of(post), "n").empty());
+    CHECK(text_in(content_of(post), "none").empty());
+    CHECK_FALSE(validate_content(post).ok());
+    post.content = R"({"text":"Hi"})";
+    CHECK(validate_content(post).ok());
+    post.type = "https://example.org/plain";
+    CHECK(base_of(post) == post.type);
 }
