@@ -161,45 +161,80 @@ std::string hmac_sha256(std::string_view key, std::string_view bytes)
     return out;
 }
 
-Sha512Half::Sha512Half()
+namespace {
+
+// The algorithms are compiled in; only a broken libcrypto, or no memory at all, gets to the end of these.
+DigestContext begin_digest(const EVP_MD* algorithm)
 {
-    static_assert(sizeof(crypto_hash_sha512_state) <= sizeof state_);
-    crypto_hash_sha512_init(reinterpret_cast<crypto_hash_sha512_state*>(state_));
+    DigestContext context(EVP_MD_CTX_new());
+    if (!context || EVP_DigestInit_ex(context.get(), algorithm, nullptr) != 1)
+        std::abort();
+    return context;
+}
+
+void update_digest(const DigestContext& context, std::string_view bytes)
+{
+    if (EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1)
+        std::abort();
+}
+
+std::string finish_digest(const DigestContext& context)
+{
+    std::string out(EVP_MAX_MD_SIZE, '\0');
+    unsigned int length = 0;
+    if (EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), &length) != 1)
+        std::abort();
+    out.resize(length);
+    return out;
+}
+
+// Looked up once: each look-up takes a lock.
+const EVP_MD* sha256_algorithm()
+{
+    static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return found;
+}
+const EVP_MD* sha512_algorithm()
+{
+    static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA512", nullptr);
+    return found;
+}
+
+}  // namespace
+
+void EndDigest::operator()(evp_md_ctx_st* context) const
+{
+    EVP_MD_CTX_free(context);
+}
+
+Sha512Half::Sha512Half()
+    : context_(begin_digest(sha512_algorithm()))
+{
 }
 
 void Sha512Half::update(std::string_view bytes)
 {
-    crypto_hash_sha512_update(reinterpret_cast<crypto_hash_sha512_state*>(state_), data_of(bytes),
-                              bytes.size());
+    update_digest(context_, bytes);
 }
 
 std::string Sha512Half::finish()
 {
-    std::string out(crypto_hash_sha512_BYTES, '\0');
-    crypto_hash_sha512_final(reinterpret_cast<crypto_hash_sha512_state*>(state_),
-                             reinterpret_cast<unsigned char*>(out.data()));
-    out.resize(32);
-    return out;
+    return finish_digest(context_).substr(0, 32);
 }
 
 Sha256::Sha256()
+    : context_(begin_digest(sha256_algorithm()))
 {
-    static_assert(sizeof(crypto_hash_sha256_state) <= sizeof state_);
-    crypto_hash_sha256_init(reinterpret_cast<crypto_hash_sha256_state*>(state_));
 }
 
 void Sha256::update(std::string_view bytes)
 {
-    crypto_hash_sha256_update(reinterpret_cast<crypto_hash_sha256_state*>(state_), data_of(bytes),
-                              bytes.size());
+    update_digest(context_, bytes);
 }
 
 std::string Sha256::finish()
 {
-    std::string out(crypto_hash_sha256_BYTES, '\0');
-    crypto_hash_sha256_final(reinterpret_cast<crypto_hash_sha256_state*>(state_),
-                             reinterpret_cast<unsigned char*>(out.data()));
-    return out;
+    return finish_digest(context_);
 }
 
 std::string short_digest(std::string_view bytes)

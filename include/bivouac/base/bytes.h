@@ -3,9 +3,12 @@
 // std::string holds bytes as well as text here; string_view borrows either.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+struct evp_md_ctx_st;
 
 namespace bivouac {
 
@@ -25,6 +28,12 @@ std::string sha512(std::string_view bytes);    // 64 bytes
 std::string sha3_256(std::string_view bytes);  // 32 bytes
 std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
+// What is hashed in pieces can be large, and libcrypto has the instructions that processors have for it.
+struct EndDigest {
+    void operator()(evp_md_ctx_st* context) const;
+};
+using DigestContext = std::unique_ptr<evp_md_ctx_st, EndDigest>;
+
 // SHA-512 in pieces, cut to its first 32 bytes: Tent's digest of attachments (Tent 0.3, section 3.6).
 class Sha512Half {
 public:
@@ -33,7 +42,7 @@ public:
     std::string finish();  // 32 bytes; call once
 
 private:
-    alignas(8) unsigned char state_[256];
+    DigestContext context_;
 };
 
 // SHA-256 in pieces: Hawk's payload hash (section 5.3).
@@ -44,7 +53,7 @@ public:
     std::string finish();  // 32 bytes; call once
 
 private:
-    alignas(8) unsigned char state_[128];
+    DigestContext context_;
 };
 
 // BLAKE2b of 16 bytes: for what only we compare (ETags), several times as fast as SHA-256.
