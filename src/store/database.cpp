@@ -42,6 +42,8 @@ Error error_of(sqlite3* db, int code, std::string_view doing)
     }
 }
 
+constexpr int kBusyMs = 5000;
+
 void configure_once()
 {
     // SQLite would count its memory under one lock for all connections: a fifth of the time of four readers.
@@ -82,7 +84,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
                                                                      : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (int code = sqlite3_open_v2(path.c_str(), &database->db_, flags, nullptr); code != SQLITE_OK)
         return error_of(database->db_, code, "opening the database");
-    sqlite3_busy_timeout(database->db_, 5000);
+    sqlite3_busy_timeout(database->db_, kBusyMs);
     // SQLCipher would write about a wrong key to standard error by itself.
     TRY(database->execute("PRAGMA cipher_log_level=NONE"));
 
@@ -197,7 +199,9 @@ void Database::forget()
 
 Error Database::error(std::string_view doing) const
 {
-    return error_of(db_, sqlite3_errcode(db_), doing);
+    Error found = error_of(db_, sqlite3_errcode(db_), doing);
+    found_no_room_ = found_no_room_ || found.kind == ErrorKind::NoSpace;
+    return found;
 }
 
 Result<void> Database::checkpoint()
@@ -207,6 +211,19 @@ Result<void> Database::checkpoint()
     if (code != SQLITE_OK && code != SQLITE_BUSY)
         return error("bringing the log to the file");
     return {};
+}
+
+Result<void> Database::truncate_log()
+{
+    sqlite3_busy_timeout(db_, 0);  // who reads for long is not waited for
+    const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    Result<void> result;
+    if (code != SQLITE_OK)
+        result = error("truncating the log");
+    else
+        wal_pages_ = 0;
+    sqlite3_busy_timeout(db_, kBusyMs);
+    return result;
 }
 
 bool Database::in_autocommit() const

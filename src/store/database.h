@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <bivouac/base/result.h>
@@ -52,8 +53,12 @@ public:
 
     // Pages that the last commit left in the write-ahead log.
     int wal_pages() const { return wal_pages_; }
+    // Whether something failed for want of room since this was asked last.
+    bool found_no_room() { return std::exchange(found_no_room_, false); }
     // Brings them to the main file, as far as no reader is in the way. Nothing does so by itself.
     Result<void> checkpoint();
+    // The same, and the log's file is empty afterwards. Unavailable, and nothing lost, while somebody reads.
+    Result<void> truncate_log();
     sqlite3* handle() { return db_; }
 
 private:
@@ -67,6 +72,7 @@ private:
     };
     sqlite3* db_ = nullptr;
     int wal_pages_ = 0;
+    mutable bool found_no_room_ = false;
     std::unordered_map<std::string, Cached, TextHash, std::equal_to<>> cache_;  // its nodes stay where they are
 };
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
 #include <thread>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <bivouac/base/files.h>
 
@@ -146,6 +152,53 @@ TEST_CASE("a full disk fails the write with clear words, loses nothing and is ov
     CHECK(test.store->write(big).ok());
 }
 
+TEST_CASE("what a log has no room for has room in the file")
+{
+    // A limit on the size of files stands in for the disk's: the log can grow to it, and the file is not near.
+    ::signal(SIGXFSZ, SIG_IGN);
+    TestStore test;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    rlimit small = before;
+    small.rlim_cur = 1 << 20;
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+    int failed = 0, in_a_row = 0, most = 0;
+    for (int i = 0; i < 600; ++i) {
+        auto put_one = test.store->write([&](WriteTx& tx) { return put(tx, "http://" + std::to_string(i) + ".onion"); });
+        if (!put_one.ok())
+            CHECK(put_one.error().kind == ErrorKind::NoSpace);
+        failed += !put_one.ok();
+        in_a_row = put_one.ok() ? 0 : in_a_row + 1;
+        most = std::max(most, in_a_row);
+    }
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(failed > 0);  // otherwise the limit was never reached
+    CHECK(most == 1);
+    CHECK(count_names(*test.store) == 600 - failed);
+}
+
+TEST_CASE("the file of a log that grew becomes small again")
+{
+    TestStore test;
+    auto log_size = [&] { return std::filesystem::file_size(test.path() + "-wal"); };
+    test.write([](WriteTx& tx) -> Result<void> {
+        TRY(tx.prepare("INSERT INTO blobs (digest, size, stored_at) VALUES (NULL, 0, 0)").run());
+        const int64_t blob = tx.last_insert_id();
+        for (int64_t i = 0; i < 12; ++i) {
+            auto chunk = tx.prepare("INSERT INTO blob_chunks VALUES (:blob, :at, :data)");
+            TRY(chunk.bind(":blob", blob).bind(":at", i).bind_blob(":data", std::string(2 << 20, 'x')).run());
+        }
+        return {};
+    });
+    CHECK(log_size() > 20u << 20);
+    for (int i = 0; i < 1000 && log_size() > 0; ++i)
+        ::usleep(20'000);
+    CHECK(log_size() == 0);
+    test.write([](WriteTx& tx) { return put(tx, "http://later.onion"); });
+    CHECK(log_size() > 0);
+    CHECK(count_names(*test.store) == 1);
+}
+
 TEST_CASE("many threads write and read at once and every acknowledged write is there")
 {
     TestStore test;
@@ -180,17 +233,18 @@ TEST_CASE("the log does not grow while writes never pause, and is brought to the
     };
     auto log_bytes = [&] { return std::filesystem::file_size(test.path() + "-wal"); };
     auto file_bytes = [&] { return std::filesystem::file_size(test.path()); };
-    for (int i = 0; i < 150; ++i)  // 45 MB: almost three times what the log may hold
+    constexpr int kMany = 300;  // 90 MB and as much for the index: almost three times what the log may hold
+    for (int i = 0; i < kMany; ++i)
         add(i);
-    CHECK(log_bytes() < 20'000'000);
-    CHECK(file_bytes() > 20'000'000);
+    CHECK(log_bytes() < 70'000'000);
+    CHECK(file_bytes() > 90'000'000);
     // More than is worth a checkpoint, less than forces one: it comes as soon as nobody writes.
-    for (int i = 150; i < 170; ++i)
+    for (int i = kMany; i < kMany + 20; ++i)
         add(i);
-    for (int tries = 0; tries < 500 && file_bytes() < 170 * bytes.size(); ++tries)
+    for (int tries = 0; tries < 500 && file_bytes() < (kMany + 20) * bytes.size(); ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    CHECK(file_bytes() > 170 * bytes.size());
-    CHECK(count_names(*test.store) == 170);
+    CHECK(file_bytes() > (kMany + 20) * bytes.size());
+    CHECK(count_names(*test.store) == kMany + 20);
 }
 
 TEST_CASE("a statement stays usable while many others push their way into the cache")
