@@ -27,7 +27,7 @@ struct Services {
     const Hooks& hooks;
     const Settings& settings;
     std::unique_ptr<OauthState> oauth = std::make_unique<OauthState>();
-    // Under way. Shared: the last of a batch can go after the API itself, on the writer's thread.
+    // Under way. Shared: the last of a batch can go after the API itself, on a thread of the store's.
     std::shared_ptr<std::atomic<int>> batches = std::make_shared<std::atomic<int>>(0);
 };
 

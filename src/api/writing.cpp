@@ -65,7 +65,7 @@ net::HttpResponse written_response(const CallPtr& call, const tent::Written& wri
 }
 
 // A job on the writer, after whose commit the outbox is looked at. No worker waits for the disk meanwhile, so as many
-// clients as there are share one commit. `answer` runs on the writer's thread: it must not write itself.
+// clients as there are share one commit. `answer` runs on a thread of the store's: it must not write itself.
 template <typename T>
 Answer write(const CallPtr& call, std::function<Result<T>(store::WriteTx&)> job,
              std::function<net::HttpResponse(Result<T>)> answer)

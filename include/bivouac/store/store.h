@@ -48,7 +48,8 @@ public:
         return std::move(*out);
     }
 
-    // The same without waiting: `done` is called on the writer thread after the commit.
+    // The same without waiting: `done` is called after the commit, on the writer thread or on one that only does this:
+    // it must not wait for a write.
     void write_async(std::function<Result<void>(WriteTx&)> function, std::function<void(Result<void>)> done);
 
     template <typename F, typename R = std::invoke_result_t<F, ReadTx&>>
