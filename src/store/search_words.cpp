@@ -97,6 +97,8 @@ struct Shifted {
 
 int emit_shifted(void* context, int flags, const char* word, int bytes, int begin, int end)
 {
+    if (bytes == 0)
+        return SQLITE_OK;  // a mark that stands alone is a word to it, of which nothing is left
     const auto& shifted = *static_cast<Shifted*>(context);
     return shifted.emit(shifted.context, flags, word, bytes, begin + shifted.by, end + shifted.by);
 }

@@ -14,9 +14,9 @@ namespace bivouac {
 // The words of a post that is longer stop here, at a whole character.
 inline constexpr size_t kWordsOfPost = 64 << 10;
 inline constexpr size_t kTagsOfPost = 64;
-// What words_of_post() makes of a post. The number changes when the function does: what is in the search index was made by
-// it, and can only be taken out by exactly the same words.
-inline constexpr int kWordsVersion = 1;
+// What words_of_post() makes of a post, and the store of its words. The number changes when either does: what is in the search
+// index was made by them, and can only be taken out by exactly the same words.
+inline constexpr int kWordsVersion = 2;
 
 // Status: its text without markup. Essay: title, excerpt and body. Photo: caption. Other types that people may read: the
 // strings of the content. With the names of the attachments. Empty for bookkeeping, reposts and favorites.

@@ -159,6 +159,12 @@ TEST_CASE("words: all of them, in any order, without case and diacritics, the la
     CHECK(s.found("ne\xcc\x81" "e") == Ids{"a"});  // decomposed
     CHECK(s.found("harbour nothing").empty());
     CHECK(s.found("arbour").empty());
+    // A mark that stands alone is no word, neither in what is looked for nor in what is found.
+    CHECK(s.found("nee) \xcc\x81 muller") == Ids{"a"});
+    CHECK(s.found("\xcc\x81").empty());
+    s.status("d", "old )\xcc\x81 pier");
+    CHECK(s.found("\"old pier\"") == Ids{"d"});
+    CHECK(s.found("\"old )\xcc\x81 pier\"") == Ids{"d"});
 }
 
 TEST_CASE("quotes keep the order of words")
