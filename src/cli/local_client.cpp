@@ -34,6 +34,7 @@ Speaker& speaker()
 
 // While a node starts, and between the two processes of one that is locked or unlocked, nobody listens.
 constexpr std::chrono::milliseconds kBetweenProcesses(1500);
+constexpr std::chrono::milliseconds kNeither(500);  // the one has ended, with lock and socket, and the next has neither yet
 constexpr std::chrono::milliseconds kAgain(50);
 
 struct CurlDone {
@@ -225,7 +226,7 @@ public:
         curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
         curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer);
         CURLcode code = curl_easy_perform(handle);
-        for (auto left = kBetweenProcesses; may_repeat(code, answer) && left.count() > 0 && one_may_come(); left -= kAgain) {
+        for (auto waited = kAgain; may_repeat(code, answer) && waited <= kBetweenProcesses && (waited <= kNeither || one_may_come()); waited += kAgain) {
             std::this_thread::sleep_for(kAgain);
             code = curl_easy_perform(handle);
         }
