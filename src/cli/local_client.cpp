@@ -258,7 +258,7 @@ private:
         return code == CURLE_COULDNT_CONNECT || (only_asks_ && ended && answer.body.empty() && !answer.sink);
     }
 
-    // A node that starts has the lock before it listens; one that is being locked leaves its socket to the process that follows it.
+    // A node that starts has the lock before it listens; one that hangs and is locked leaves its socket behind.
     bool one_may_come() const
     {
         const auto paths = app::DataPaths::in("/proc/self/fd/" + std::to_string(directory_->fd));

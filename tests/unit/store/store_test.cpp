@@ -7,7 +7,6 @@
 #include <thread>
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <bivouac/base/files.h>
 
@@ -192,7 +191,7 @@ TEST_CASE("the file of a log that grew becomes small again")
     });
     CHECK(log_size() > 20u << 20);
     for (int i = 0; i < 1000 && log_size() > 0; ++i)
-        ::usleep(20'000);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     CHECK(log_size() == 0);
     test.write([](WriteTx& tx) { return put(tx, "http://later.onion"); });
     CHECK(log_size() > 0);
